@@ -1,0 +1,112 @@
+"""Capabilities: dotted verbs in a tree, where a parent covers its children.
+
+``code.modify`` covers ``code.modify.formatting``. Doing one thing may unavoidably do another:
+`Capability.implies` says so, and `CapabilityTree.closure` follows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lotabots.model.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability(Record):
+    """A declared capability; `implies` lists the capabilities that its exercise also exercises."""
+
+    name: str
+    doc: str = ""
+    implies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Record):
+    """A capability on a resource: an entry of a bot's scope. `on` is a glob (only ``*``)."""
+
+    capability: str
+    on: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityTree:
+    """All declared capabilities by name. A dotted prefix of a declared name is declared too."""
+
+    declared: Mapping[str, Capability] = field(default_factory=dict)
+
+    def knows(self, name: str) -> bool:
+        """Whether `name` is declared, or is the parent of a declared capability."""
+        return name in self.declared or any(known.startswith(name + ".") for known in self.declared)
+
+    def closure(self, name: str) -> tuple[str, ...]:
+        """`name` and everything its exercise exercises, in order of discovery.
+
+        Implications of a parent hold for its children. Cycles are harmless.
+        """
+        found = {name: None}
+        todo = [name]
+        while todo:
+            for ancestor in ancestors(todo.pop()):
+                capability = self.declared.get(ancestor)
+                for implied in capability.implies if capability else ():
+                    if implied not in found:
+                        found[implied] = None
+                        todo.append(implied)
+        return tuple(found)
+
+
+def covers(parent: str, child: str) -> bool:
+    """Whether holding (or denying) `parent` holds (or denies) `child`."""
+    return child == parent or child.startswith(parent + ".")
+
+
+def ancestors(name: str) -> tuple[str, ...]:
+    """`name` and its parents, nearest first: ``a.b.c`` gives ``a.b.c, a.b, a``."""
+    tokens = name.split(".")
+    return tuple(".".join(tokens[:n]) for n in range(len(tokens), 0, -1))
+
+
+def globs_meet(first: str, second: str) -> bool:
+    """Whether some resource name matches both globs (``*`` = any run of characters).
+
+    Two globs that both hold a star meet exactly if their literal prefixes and their literal
+    suffixes are compatible: the middles can be put one after the other.
+    """
+    if "*" not in first:
+        return glob_matches(second, first)
+    if "*" not in second:
+        return glob_matches(first, second)
+    head_a, tail_a = first.split("*", 1)[0], first.rsplit("*", 1)[1]
+    head_b, tail_b = second.split("*", 1)[0], second.rsplit("*", 1)[1]
+    heads = head_a.startswith(head_b) or head_b.startswith(head_a)
+    return heads and (tail_a.endswith(tail_b) or tail_b.endswith(tail_a))
+
+
+def glob_matches(glob: str, name: str) -> bool:
+    """Whether `name` matches `glob`; linear in both lengths for any number of stars."""
+    head, *middle = glob.split("*")
+    if not middle:
+        return glob == name
+    tail = middle.pop()
+    if len(name) < len(head) + len(tail) or not (name.startswith(head) and name.endswith(tail)):
+        return False
+    at, end = len(head), len(name) - len(tail)
+    for part in middle:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def glob_covers(wide: str, narrow: str) -> bool:
+    """Whether every name that matches `narrow` matches `wide`; never wrongly true.
+
+    A star of `narrow` is replaced by a character that no name may hold, so only a star of `wide`
+    can match it.
+    """
+    return glob_matches(wide, narrow.replace("*", "\0"))

@@ -1,0 +1,119 @@
+"""The event catalogue: every event type the fleet may see, with the type of its payload.
+
+Payload types are a small closed union. Everything is bounded by default, because payloads come
+from outside. Numbers are exact decimals: ``number`` never goes through binary floating point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lotabots.model.record import Record
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""Largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+MAX_TEXT: Final = 4096
+MAX_ITEMS: Final = 1000
+FORMATS: Final = ("commit", "digest", "email", "timestamp", "uri", "version")
+"""Named text formats; free regular expressions are not offered (they can be made to hang)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextType:
+    """Text of at most `max_length` characters, in one of `FORMATS` if `format` is given."""
+
+    max_length: int = MAX_TEXT
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """One of the given texts."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerType:
+    """A whole number within inclusive bounds."""
+
+    minimum: int = -MAX_SAFE_INTEGER
+    maximum: int = MAX_SAFE_INTEGER
+
+
+@dataclass(frozen=True, slots=True)
+class NumberType:
+    """An exact decimal number within inclusive bounds (None = unbounded)."""
+
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BooleanType:
+    """``true`` or ``false``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListType:
+    """At most `max_items` values of one type."""
+
+    item: PayloadType
+    max_items: int = MAX_ITEMS
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A member of an object; an optional one may be absent but never null."""
+
+    name: str
+    type: PayloadType
+    optional: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """A JSON object. Closed unless `open`: unknown members are refused, not ignored."""
+
+    fields: tuple[Field, ...] = ()
+    open: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """The member called `name`, if declared."""
+        return next((f for f in self.fields if f.name == name), None)
+
+
+PayloadType = TextType | EnumType | IntegerType | NumberType | BooleanType | ListType | ObjectType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType(Record):
+    """An entry of the catalogue.
+
+    `emitters` are patterns of sources (bot names, ``gate.<name>``, ``cli.*``, ``ingress.github``).
+    An `external` event comes from outside the fleet; a `terminal` one needs no consumer; an
+    `approval` is a person's decision, and only gates that join one can lift an approval boundary.
+    """
+
+    name: str
+    doc: str = ""
+    emitters: tuple[str, ...] = ()
+    external: bool = False
+    terminal: bool = False
+    approval: bool = False
+    payload: ObjectType = ObjectType()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactKind(Record):
+    """A kind of file that travels by digest; `external` if it comes from outside the fleet."""
+
+    name: str
+    doc: str = ""
+    external: bool = False

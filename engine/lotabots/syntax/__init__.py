@@ -1,0 +1,1 @@
+"""YAML text to nodes with exact places; nothing here knows what the keys mean."""
