@@ -1,0 +1,1 @@
+"""The language of `when:`: a decidable, typed subset of CEL."""

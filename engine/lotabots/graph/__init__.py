@@ -1,0 +1,1 @@
+"""The fleet as a graph: who may start whom, by which event."""

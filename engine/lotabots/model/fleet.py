@@ -106,7 +106,7 @@ class Fleet:
     """
 
     settings: Settings = Settings()
-    capabilities: CapabilityTree = CapabilityTree()
+    capabilities: CapabilityTree = field(default_factory=CapabilityTree)
     events: Mapping[str, EventType] = field(default_factory=dict)
     artifacts: Mapping[str, ArtifactKind] = field(default_factory=dict)
     bots: tuple[Bot, ...] = ()

@@ -1,0 +1,1 @@
+"""The decision plane: a checked fleet compiled, and one pure decision per event."""
