@@ -15,7 +15,7 @@ CapabilityName = NewType("CapabilityName", str)
 GateName = NewType("GateName", str)
 ActionName = NewType("ActionName", str)
 Source = NewType("Source", str)
-"""Who emitted an event: a bot, ``gate.<name>``, ``cli.<user>``, ``ingress.<name>``, ``schedule``."""
+"""Who emitted an event: a bot, ``gate.<name>``, ``cli.<user>``, ``ingress.<name>``, `schedule`."""
 
 MAX_NAME: Final = 128
 
