@@ -26,7 +26,7 @@ class Record:
     """A declared thing. `places` maps a dotted route below it (``scope.0``) to its place."""
 
     span: Span = field(default=NOWHERE, compare=False, repr=False)
-    places: Mapping[str, Span] = field(default=NO_PLACES, compare=False, repr=False)
+    places: Mapping[str, Span] = field(default_factory=lambda: NO_PLACES, compare=False, repr=False)
 
     def at(self, *route: str | int) -> Span:
         """The place of the value at `route`, or of the nearest enclosing thing that has one.
