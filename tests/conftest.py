@@ -1,0 +1,15 @@
+"""Settings of all tests: how long the property tests look, and how they say what they found."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# `make soak` sets it. A test with a large N of its own reads it too.
+SOAK = os.environ.get("LOTABOTS_SOAK") == "1"
+
+# No deadline: how long one example takes says more about the machine than about the code.
+settings.register_profile("quick", deadline=None, print_blob=True)
+settings.register_profile("soak", settings.get_profile("quick"), max_examples=5_000)
+settings.load_profile("soak" if SOAK else "quick")
