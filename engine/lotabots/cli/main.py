@@ -1,0 +1,92 @@
+"""The `lotabots` command: commands found by name and imported only when they are run.
+
+Exit codes, the same for every command: 0 clean, 1 findings, 2 usage or configuration, 3 nothing
+was collected, 70 our own fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Final
+
+import click
+
+from lotabots import __version__
+
+COMMANDS: Final = {
+    "validate": "Prove the fleet: every finding with its place and its cure.",
+    "decide": "Say what would happen to an event, and why.",
+    "explain": "Explain a code, a bot, an event or a gate.",
+    "generate": "Write what is derived from the rules: JSON Schemas, pages of codes.",
+}
+"""Name to summary; a command lives in the module of its name. `--help` imports none of them."""
+
+INTERNAL_ERROR: Final = 70
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of `COMMANDS`."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `cmd_name`, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"lotabots.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - each module keeps this promise
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a misspelt command."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only on the way out
+
+            close = get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            ctx.fail(f"No such command `{name}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lotabots")
+def cli() -> None:
+    """Policy as code for a fleet of automation bots.
+
+    One declaration in YAML: proved in CI, decided per event, enforced by the broker and the
+    kernel.
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with the right exit code."""
+    try:
+        cli.main(prog_name="lotabots", standalone_mode=True)
+    except BrokenPipeError:
+        # The reader went away (`lotabots ... | head`): nothing is wrong, nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception:  # noqa: BLE001 - the last line of defence; it tells the user it is our fault
+        traceback.print_exc()
+        click.echo(
+            f"\ninternal error in lotabots {__version__}: this is our fault, not yours.\n"
+            "Please report it with the lines above and the file that caused it.",
+            err=True,
+        )
+        sys.exit(INTERNAL_ERROR)

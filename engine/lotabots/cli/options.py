@@ -1,0 +1,69 @@
+"""Options that several commands share, and how they are turned into values."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import click
+
+from lotabots.adapters.files.workspace import WorkspaceError
+from lotabots.service.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+USAGE: Final = 2
+MAX_WIDTH: Final = 120
+
+
+def workspace_option(command: _Command) -> _Command:
+    """``-C DIR``: the workspace; without it, the one around the current directory."""
+    return click.option(
+        "-C",
+        "--workspace",
+        type=click.Path(path_type=Path),
+        help="The workspace: the folder that holds `rules`. [default: the one around you]",
+    )(command)
+
+
+def color_option(command: _Command) -> _Command:
+    """``--color``: auto (a terminal, and NO_COLOR unset), always or never."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Use colours.",
+    )(command)
+
+
+def wants_color(choice: str) -> bool:
+    """Whether to colour standard output (https://no-color.org is honoured)."""
+    if choice == "auto":
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return choice == "always"
+
+
+def terminal_width() -> int:
+    """Columns to use: the terminal's, at most `MAX_WIDTH`."""
+    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH)
+
+
+def workspace_at(path: Path | None) -> Workspace:
+    """The checked workspace; ends the process with exit code 2 if there is none."""
+    try:
+        return open_workspace(path)
+    except WorkspaceError as error:
+        fail(str(error))
+
+
+def fail(message: str, code: int = USAGE) -> NoReturn:
+    """Say what is wrong on standard error and end with `code`."""
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,102 @@
+"""`lotabots validate`: prove the fleet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from lotabots.cli.options import color_option, fail, terminal_width, wants_color, workspace_at
+from lotabots.diagnostics.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.model.fleet import Fleet
+    from lotabots.service.workspace import Workspace
+
+CLEAN: Final = 0
+FINDINGS: Final = 1
+NOTHING_COLLECTED: Final = 3
+
+
+@click.command("validate")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["full", "concise", "json"]),
+    default="full",
+    show_default=True,
+    help="How to report: frames for people, one line each, or a document for programs.",
+)
+@click.option("--select", metavar="CODE,...", help="Report only these codes (prefixes work).")
+@click.option(
+    "--fail-level",
+    type=click.Choice([s.value for s in Severity]),
+    default=Severity.WARNING.value,
+    show_default=True,
+    help="The mildest severity that makes the exit code 1.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 in spite of findings.")
+@color_option
+def command(
+    path: Path | None,
+    *,
+    style: str,
+    select: str | None,
+    fail_level: str,
+    exit_zero: bool,
+    color: str,
+) -> None:
+    """Prove the fleet of the workspace at PATH (default: the one around you).
+
+    Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 nothing to validate.
+    """
+    workspace = workspace_at(path)
+    found = _selected(workspace.checked.diagnostics, select)
+    click.echo(_report(workspace, found, style=style, color=wants_color(color)), nl=False)
+    if not workspace.checked.fleet.bots:
+        if style != "json":
+            click.echo("nothing was validated: the workspace declares no bot", err=True)
+        sys.exit(NOTHING_COLLECTED)
+    worst = min((d.severity.rank for d in found), default=len(Severity))
+    failed = worst <= Severity(fail_level).rank and not exit_zero
+    sys.exit(FINDINGS if failed else CLEAN)
+
+
+def _selected(found: tuple[Diagnostic, ...], select: str | None) -> tuple[Diagnostic, ...]:
+    if select is None:
+        return found
+    wanted = tuple(code.strip().upper() for code in select.split(",") if code.strip())
+    if not wanted:
+        fail("--select needs at least one code, such as LB101 or LB1")
+    return tuple(d for d in found if d.code.startswith(wanted))
+
+
+def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, color: bool) -> str:
+    if style == "json":
+        from lotabots.diagnostics import render_json  # noqa: PLC0415 - json costs start-up time
+
+        return render_json.render(found) + "\n"
+    if not found:
+        return f"{summary(workspace.checked.fleet)}: no findings\n"
+    if style == "concise":
+        from lotabots.diagnostics import render_concise  # noqa: PLC0415 - one renderer a run
+
+        return render_concise.render(found)
+    from lotabots.diagnostics import render_text  # noqa: PLC0415 - one renderer a run
+
+    return render_text.render(found, workspace.files, color=color, width=terminal_width())
+
+
+def summary(fleet: Fleet) -> str:
+    """How much was looked at, for people: ``15 bots, 41 events, 6 gates, 60 edges``."""
+    counts = (
+        (len(fleet.bots), "bot"),
+        (len(fleet.events), "event"),
+        (len(fleet.gates), "gate"),
+        (len(fleet.edges), "edge"),
+    )
+    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)

@@ -1,0 +1,62 @@
+"""Find a workspace on disk, load it, check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lotabots.adapters.files.workspace import WorkspaceError, read_workspace
+from lotabots.checks.run import run
+from lotabots.model.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lotabots.policy.checked import CheckedFleet
+
+
+class Workspace(NamedTuple):
+    """A workspace that was read and checked; `files` maps its paths to their bytes."""
+
+    root: Path
+    files: Mapping[str, bytes]
+    checked: CheckedFleet
+
+
+def open_workspace(path: Path | None = None) -> Workspace:
+    """Read and check the workspace at `path`, or the one around the current directory.
+
+    Raises:
+        WorkspaceError: there is none, or it cannot be read; the message says the cure.
+    """
+    root = find_root(path)
+    files = read_workspace(root)
+    return Workspace(root, files, run(load(files)))
+
+
+def find_root(path: Path | None) -> Path:
+    """The folder that holds ``rules/``.
+
+    `path` itself, its parent if `path` is the ``rules`` folder, or without a path the nearest one
+    above the current directory.
+
+    Raises:
+        WorkspaceError: no such folder.
+    """
+    if path is not None:
+        given = path.resolve()
+        for candidate in (given, given.parent):
+            if (candidate / "rules").is_dir() and (candidate == given or given.name == "rules"):
+                return candidate
+        raise WorkspaceError(
+            f"{path} is not a workspace: it has no folder `rules`; "
+            "give the folder that holds `rules`, or run from inside it"
+        )
+    here = Path.cwd()
+    for candidate in (here, *here.parents):
+        if (candidate / "rules").is_dir():
+            return candidate
+    raise WorkspaceError(
+        "no workspace here: neither this folder nor one above it has a folder `rules`; "
+        "give the workspace as an argument"
+    )
