@@ -19,8 +19,8 @@ log=build/setup.log
 packages=${XDG_CACHE_HOME:-${HOME:-}/.cache}/lotabots/packages
 
 # Settings that would send pip's files elsewhere or let other packages be seen.
-unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_CONSTRAINT
+export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 
 main() {
     command -v git >/dev/null 2>&1 || stop 'git was not found' \
@@ -53,17 +53,16 @@ choose_python() {
     else
         set -- python3.13 python3.12 python3.11 python3.14 python3 python
     fi
-    seen=
     for candidate in "$@"; do
         found=$("$candidate" -c "$probe" 2>/dev/null) || continue
+        state=$(echo "$found" | cut -d '|' -f 1)
         version=$(echo "$found" | cut -d '|' -f 2)
         interpreter=$(echo "$found" | cut -d '|' -f 3)
-        case $found in
-            ready*) return ;;
-            *) seen="$seen $found" ;;
-        esac
+        [ "$state" = ready ] && return
+        # The first one that starts is the newest, so it is the one to speak of.
+        : "${unfit:=$found}"
     done
-    explain_missing_python
+    explain_missing_python "${unfit:-}"
 }
 
 # Runs on any Python, 2.7 included. `_base_executable`: an active virtual environment may be the
@@ -82,25 +81,26 @@ else:
     except ImportError:
         state = "bare"
 version = "%d.%d.%d" % sys.version_info[:3]
-print("%s|%s|%s" % (state, version, os.path.realpath(getattr(sys, "_base_executable", sys.executable))))
+executable = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+print("%s|%s|%s" % (state, version, executable))
 '
 
-explain_missing_python() {
-    name=${wanted:-python3}
-    case $seen in
-        *bare*)
-            minor=${version%.*}
-            stop "$interpreter (Python $version) has no venv module" \
-                "install it (Debian, Ubuntu: apt-get install python$minor-venv), or name another Python: make test PYTHON=/path/to/python3.12" ;;
-        *other*)
-            stop "$interpreter is not CPython" \
-                'name a CPython 3.11 or newer: make test PYTHON=/path/to/python3.12' ;;
-        *old*)
-            stop "$name is Python $version, and LotaBots needs 3.11 or newer" \
-                'install a newer one, or name it: make test PYTHON=/path/to/python3.12' ;;
+explain_missing_python() { # what the probe said of the first interpreter that started, if any did
+    other='or name another: make test PYTHON=/path/to/python3.12'
+    where=$(echo "$1" | cut -d '|' -f 3)
+    has=$(echo "$1" | cut -d '|' -f 2)
+    case $1 in
+        bare*)
+            stop "$where (Python $has) has no venv module" \
+                "install it (Debian, Ubuntu: apt-get install python${has%.*}-venv), $other" ;;
+        other*)
+            stop "$where is not CPython" "install CPython 3.11 or newer, $other" ;;
+        old*)
+            stop "$where is Python $has, and LotaBots needs 3.11 or newer" \
+                "install a newer one, $other" ;;
         *)
-            stop "$name was not found, or does not start" \
-                'install Python 3.11 or newer with venv (Debian, Ubuntu: apt-get install python3 python3-venv), or name it: make test PYTHON=/path/to/python3.12' ;;
+            stop "${wanted:-python3} was not found, or does not start" \
+                "install Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv), $other" ;;
     esac
 }
 
