@@ -168,7 +168,7 @@ checksum() {
 
 # ------------------------------------------------------------------------------------- speaking
 
-# What happens, then the command. A failing command shows its log and the likely cure.
+# What happens, then the command. A failing command shows the end of its log and the likely cure.
 step() {
     printf 'setup  %s ... ' "$1"
     shift
@@ -179,7 +179,7 @@ step() {
         return
     fi
     echo failed
-    sed 's/^/    /' "$log" >&2
+    tail -n 30 "$log" | sed 's/^/    /' >&2
     stop "the step above failed (its log is kept in $log)" "$(cure)"
 }
 
