@@ -7,11 +7,14 @@ from outside. Numbers are exact decimals: ``number`` never goes through binary f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from lotabots.model.names import SCHEDULE, SCHEDULE_TICK
 from lotabots.model.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
@@ -117,3 +120,23 @@ class ArtifactKind(Record):
     name: str
     doc: str = ""
     external: bool = False
+
+
+BUILT_IN: Final[Mapping[str, EventType]] = MappingProxyType(
+    {
+        SCHEDULE_TICK: EventType(
+            name=SCHEDULE_TICK,
+            doc="A schedule of the named bot is due",
+            emitters=(SCHEDULE,),
+            external=True,
+            terminal=True,
+            payload=ObjectType(
+                fields=(
+                    Field("action", TextType()),
+                    Field("due", TextType(format="timestamp")),
+                )
+            ),
+        )
+    }
+)
+"""Event types that every fleet has. Terminal, because a fleet without schedules consumes none."""
