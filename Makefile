@@ -12,6 +12,8 @@ export VENV
 unexport PYTHONPATH PYTHONHOME
 
 RUN := $(VENV)/bin/python -m
+DEMO := $(RUN) lotabots validate && $(RUN) lotabots demo
+GENERATE := $(RUN) lotabots generate --docs docs/checks
 CHECK = @printf 'check  %s\n'
 # `worksteal` because a few property tests take most of the time.
 PARALLEL ?= --numprocesses auto --dist worksteal
@@ -28,7 +30,7 @@ setup: ## make .venv ready (every other recipe does this by itself)
 	@sh scripts/setup.sh
 
 demo: setup ## check this repository's fleet, then watch it decide
-	@$(RUN) lotabots validate && $(RUN) lotabots demo
+	@$(DEMO)
 
 test: setup ## run all tests
 	@$(RUN) pytest $(PARALLEL) $(TESTS)
@@ -56,7 +58,7 @@ imports: setup
 
 generated: setup
 	$(CHECK) 'generated files are up to date'
-	@$(RUN) lotabots generate --check
+	@$(GENERATE) --check || { echo 'cure: make generate'; exit 1; }
 
 validate: setup
 	$(CHECK) 'the fleet of this repository'
@@ -74,7 +76,7 @@ format: setup ## format the code and mend what ruff can mend
 	@$(RUN) ruff check --fix --quiet . ; $(RUN) ruff format .
 
 generate: setup ## write the generated files anew
-	@$(RUN) lotabots generate
+	@$(GENERATE)
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade for the newest versions)
 	@sh scripts/lock.sh $(LOCK)
