@@ -54,7 +54,7 @@ types: setup
 
 imports: setup
 	$(CHECK) 'layers and forbidden imports: lint-imports'
-	@$(VENV)/bin/lint-imports --no-logo > build/imports.log 2>&1 || { cat build/imports.log; exit 1; }
+	@said=$$($(VENV)/bin/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 
 generated: setup
 	$(CHECK) 'generated files are up to date'

@@ -112,10 +112,10 @@ environment_is_ready() {
     now=$("$venv/bin/python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) \
         || return 1
     {
-        read -r built_version
-        read -r built_interpreter
-        read -r built_locked
-        read -r built_root
+        IFS= read -r built_version
+        IFS= read -r built_interpreter
+        IFS= read -r built_locked
+        IFS= read -r built_root
     } <"$venv/.setup" || return 1
     [ "$now" = "$built_version" ] && [ "$locked" = "$built_locked" ] \
         && [ "$root" = "$built_root" ] && [ "${interpreter:-$built_interpreter}" = "$built_interpreter" ]
