@@ -7,8 +7,7 @@ keys in them changes anything.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lotabots.diagnostics.codes import (
     DUPLICATE_NAME,
@@ -22,13 +21,21 @@ from lotabots.diagnostics.span import start_of
 from lotabots.model.bot import Bot
 from lotabots.model.capability import CapabilityTree
 from lotabots.model.codec.bot import BOT_FILE
-from lotabots.model.codec.capability import CAPABILITIES
 from lotabots.model.codec.codec import Findings, Places, did_you_mean
-from lotabots.model.codec.edge import EDGES
-from lotabots.model.codec.event import EVENTS, catalogue
-from lotabots.model.codec.gate import GATES
-from lotabots.model.codec.settings import SETTINGS_FILE
+from lotabots.model.codec.event import catalogue
 from lotabots.model.fleet import Fleet, Settings
+from lotabots.model.layout import (
+    BOTS_FOLDER,
+    CAPABILITIES_PATH,
+    EDGES_PATH,
+    EVENTS_PATH,
+    FLEET_PATH,
+    GATES_PATH,
+    MANDATORY,
+    SHAPES,
+    is_bot_file,
+    is_yaml,
+)
 from lotabots.syntax.compose import compose
 
 if TYPE_CHECKING:
@@ -37,29 +44,6 @@ if TYPE_CHECKING:
     from lotabots.diagnostics.span import Span
     from lotabots.model.codec.shape import Shape
     from lotabots.syntax.nodes import Node
-
-FLEET_PATH: Final = "rules/fleet.yaml"
-CAPABILITIES_PATH: Final = "rules/capabilities.yaml"
-EVENTS_PATH: Final = "rules/events.yaml"
-GATES_PATH: Final = "rules/gates.yaml"
-EDGES_PATH: Final = "graphs/dependencies.yaml"
-BOTS_FOLDER: Final = "rules/bots"
-
-SHAPES: Final[Mapping[str, Shape]] = {
-    FLEET_PATH: SETTINGS_FILE,
-    CAPABILITIES_PATH: CAPABILITIES,
-    EVENTS_PATH: EVENTS,
-    GATES_PATH: GATES,
-    EDGES_PATH: EDGES,
-}
-"""The files that a workspace has once."""
-
-_BOT_PATH: Final = re.compile(rf"{BOTS_FOLDER}/[^/]+\.yaml")
-_MANDATORY: Final = {
-    FLEET_PATH: "name, limits, categories and phases of the fleet",
-    EVENTS_PATH: "every event type, without which no event is accepted",
-    CAPABILITIES_PATH: "every capability, without which no action is in scope",
-}
 
 
 class Loaded(NamedTuple):
@@ -89,9 +73,9 @@ def load(files: Mapping[str, bytes]) -> Loaded:
     for path in sorted(files):
         if path in SHAPES:
             single[path] = _file(path, files[path], SHAPES[path], findings)
-        elif _BOT_PATH.fullmatch(path):
+        elif is_bot_file(path):
             bots.extend(_bot(path, files[path], findings))
-        elif path.endswith((".yaml", ".yml")):
+        elif is_yaml(path):
             findings.append(_unexpected(path))
     _missing(files, findings)
     fleet = _fleet(single, _once(bots, findings), findings)
@@ -157,12 +141,12 @@ def _once(bots: list[Bot], findings: Findings) -> list[Bot]:
 
 
 def _missing(files: Mapping[str, bytes], findings: Findings) -> None:
-    has_bots = any(_BOT_PATH.fullmatch(path) for path in files)
+    has_bots = any(is_bot_file(path) for path in files)
     if not has_bots:
         place = Label(start_of(BOTS_FOLDER))
         cure = "add a file per bot, `rules/bots/<bot>.yaml`"
         findings.append(EMPTY_FLEET.at(place, "the fleet has no bots", help=cure))
-    for path, holds in _MANDATORY.items():
+    for path, holds in MANDATORY.items():
         if path not in files and (has_bots or path == FLEET_PATH):
             message = f"there is no `{path}`"
             cure = f"add it: it declares {holds}"

@@ -13,7 +13,7 @@ _NODE: Final = re.compile(rf"{names.BOT.pattern}|gate\.{names.SLUG.pattern}", re
 _SOURCE: Final = re.compile(rf"{names.BOT.pattern}|{names.PATTERN.pattern}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 _MEMBER: Final = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
-_GLOB: Final = re.compile(r"[^\s]+")
+_GLOB: Final = re.compile(r"[!-~]+")
 
 MEMBER: Final = re.compile(_MEMBER, re.ASCII)
 PATH: Final = re.compile(rf"{_MEMBER}(?:\.{_MEMBER}){{0,15}}", re.ASCII)
@@ -39,7 +39,7 @@ SOURCE: Final = name(
     "a source", _SOURCE, "write a bot (`BuildBot`), `gate.<name>`, or a pattern such as `cli.*`"
 )
 WORD: Final = name("a name", _WORD, "use letters, digits, `-` and `_`")
-RESOURCE: Final = name("a resource", _GLOB, "write a name; `*` stands for any run of characters")
+RESOURCE: Final = name("a resource", _GLOB, "write a name without spaces; `*` stands for any run of characters")
 PAYLOAD_PATH: Final = name(
     "a payload field",
     re.compile(rf"payload(?:\.{_MEMBER}){{1,16}}", re.ASCII),

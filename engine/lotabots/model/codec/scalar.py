@@ -150,7 +150,10 @@ def whole(node: Node) -> int | None:
 
 
 def choice(words: Mapping[str, T]) -> Codec[T]:
-    """One of a few words; `words` gives the value that each stands for, one word per value."""
+    """One of a few words; `words` gives the value that each stands for, one word per value.
+
+    A value without a word can only be a default: it is written as None, in full style alone.
+    """
     spelled = {value: word for word, value in words.items()}
 
     def read(node: Node, findings: Findings, _places: Places, _route: str) -> T | None:
@@ -164,7 +167,7 @@ def choice(words: Mapping[str, T]) -> Codec[T]:
     def schema(_definitions: Definitions) -> dict[str, Any]:
         return {"type": "string", "enum": list(words)}
 
-    return Codec(read, lambda value, _style: spelled[value], schema)
+    return Codec(read, lambda value, _style: spelled.get(value), schema)
 
 
 def _same(value: Any, _style: Style) -> Any:  # noqa: ANN401 - leaves are JSON already

@@ -23,6 +23,7 @@ from lotabots.model.codec.codec import (
 from lotabots.syntax.nodes import Mapping, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as TableOf
     from collections.abc import Sequence
 
 
@@ -113,6 +114,14 @@ class Shape:
             if style is Style.FULL or key.required or held != defaults.get(key.attr, MISSING):
                 plain[key.name] = key.codec.write(held, style)
         return plain
+
+    def table(self, values: TableOf[str, Any], style: Style) -> dict[str, Any]:
+        """The mapping for values by key; keys that are not in `values` are left out."""
+        return {
+            key.name: key.codec.write(values[key.name], style)
+            for key in self.keys
+            if key.name in values
+        }
 
     def schema(self, definitions: Definitions, defaults: dict[str, Any]) -> dict[str, Any]:
         """The draft-07 object of this mapping."""
