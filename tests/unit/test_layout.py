@@ -137,7 +137,7 @@ def test_no_file_names_a_place_outside_the_repository(what: str) -> None:
         for number, line in enumerate(path.read_bytes().splitlines(), start=1)
         if ELSEWHERE[what].search(line)
     ]
-    assert not found, f"{what} works on one machine only; remove it from: {found}"
+    assert not found, f"{what} has no place in a file; remove it from: {found}"
 
 
 def test_starting_the_command_line_loads_nothing_heavy() -> None:
