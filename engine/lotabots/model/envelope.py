@@ -1,62 +1,128 @@
-"""The form of an event on the wire: the envelope, field for field."""
+"""The envelope: what a sender says, and the stamp: what the engine knows.
+
+The envelope is the seed's JSON, field for field, read strictly: an unknown member, a missing one,
+a time without a zone is refused. Its `payload` stays raw until the event type is known. Nothing a
+sender writes here is believed where the engine can know better: `Stamp.source` is the account the
+broker let publish, and policy uses only that.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from datetime import datetime
+from typing import Annotated, Final, Literal
 
-from lotabots.model import names
-from lotabots.model.payload_schema import FORMAT_PATTERNS
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-PRIORITIES: Final = ("high", "medium", "low")
-"""Most urgent first."""
+MAX_EVENT: Final = 256 * 1024
+"""Largest event, in bytes, that is looked at."""
+
+MAX_DEPTH: Final = 32
+"""How deep objects and lists may be nested in an event."""
 
 ANYONE: Final = "*"
-"""The destination of an event for whoever has a rule for it."""
+"""The destination of an event that is for whoever has a rule for it."""
 
-MAX_ID: Final = 256
+FreeText = Annotated[str, Meta(min_length=1, max_length=256)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Priority = Literal["high", "medium", "low"]
 
-_TEXT_ID: Final = {"type": "string", "minLength": 1, "maxLength": MAX_ID}
+
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything of an envelope but its type and payload. `timestamp` is the sender's clock."""
+
+    id: FreeText
+    timestamp: Moment
+    source: FreeText
+    destination: FreeText = ANYONE
+    priority: Priority = "medium"
+    correlation_id: FreeText | UnsetType = UNSET
 
 
-def envelope_schema() -> dict[str, Any]:
-    """The draft-07 schema of an event as a sender writes it."""
-    return {
-        "type": "object",
-        "title": "an event",
-        "description": "The engine stamps what a sender may not forge, `source` among it.",
-        "additionalProperties": False,
-        "properties": {
-            "id": {**_TEXT_ID, "description": "chosen by the sender, unique per source"},
-            "timestamp": {
-                "type": "string",
-                "description": "when it happened, RFC 3339 with a time zone",
-                "pattern": FORMAT_PATTERNS["timestamp"],
-            },
-            "source": {
-                "type": "string",
-                "description": "who emits it: a bot, gate.<name>, cli.<user>, ingress.<name>",
-                "minLength": 1,
-                "maxLength": MAX_ID,
-            },
-            "destination": {
-                "type": "string",
-                "description": "one bot, or * for whoever has a rule for it",
-                "minLength": 1,
-                "maxLength": MAX_ID,
-            },
-            "type": {
-                "type": "string",
-                "description": "an event type of rules/events.yaml",
-                "maxLength": names.MAX_NAME,
-                "pattern": f"^({names.DOTTED.pattern})$",
-            },
-            "payload": {"type": "object", "description": "see schemas/payload/"},
-            "priority": {
-                "type": "string",
-                "description": "how urgent it is",
-                "enum": list(PRIORITIES),
-            },
-            "correlation_id": {**_TEXT_ID, "description": "ties events of one matter together"},
-        },
-        "required": ["id", "timestamp", "source", "destination", "type", "payload", "priority"],
-    }
+class Envelope(Head, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event as it was sent; `payload` is JSON text that nobody has looked into yet."""
+
+    type: FreeText
+    payload: Raw
+
+
+class Stamp(Struct, frozen=True, gc=False):
+    """What the engine itself knows of an event; no sender can write any of it.
+
+    `source` comes from the broker's account, `received` from the engine's clock. `hops` counts
+    the events that led here, `attempt` the runs so far (1 = first). `duplicate` is the decision
+    store's word that an event of the same source and id was decided before.
+    """
+
+    source: str
+    received: datetime
+    hops: int = 0
+    attempt: int = 1
+    causation_id: str = ""
+    duplicate: bool = False
+
+
+class Event(Struct, frozen=True):
+    """An envelope with the stamp the engine put on it."""
+
+    envelope: Envelope
+    stamp: Stamp
+
+
+class MalformedError(ValueError):
+    """The bytes are not an envelope; the text says why."""
+
+
+def decode_envelope(raw: bytes) -> Envelope:
+    """The envelope that `raw` is.
+
+    Raises:
+        MalformedError: `raw` is not UTF-8, not JSON, too deep, or not an envelope.
+    """
+    if depth(raw) > MAX_DEPTH:
+        raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
+    try:
+        return _ENVELOPE.decode(raw)
+    except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
+        raise MalformedError(reason(error)) from error
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The JSON text of `envelope`."""
+    return _ENCODER.encode(envelope)
+
+
+def depth(raw: bytes) -> int:
+    """How deep brackets are nested in the JSON text `raw`; brackets in strings do not count.
+
+    Text that is not JSON gives some number: the decoder refuses it anyway.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return 0  # cannot be too deep, whatever stands in strings
+    level = deepest = 0
+    quoted = escaped = False
+    for byte in raw:
+        if quoted:
+            quoted, escaped = escaped or byte != _QUOTE, not escaped and byte == _BACKSLASH
+        elif byte == _QUOTE:
+            quoted = True
+        elif byte in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif byte in b"]}":
+            level -= 1
+    return deepest
+
+
+def reason(error: BaseException) -> str:
+    """What a decoder's error says, in the words of our messages."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    text = str(error).split(" - at `", 1)
+    said = text[0][:1].lower() + text[0][1:]
+    return f"`{text[1].rstrip('`')}`: {said}" if len(text) > 1 else said
+
+
+_QUOTE, _BACKSLASH = b'"\\'
+_ENVELOPE: Final = msgspec.json.Decoder(Envelope)
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
