@@ -17,7 +17,7 @@ from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
 from lotabots.model.codec.settings import SETTINGS_FILE
 from lotabots.model.codec.shape import Shape, defaults_of
-from lotabots.model.envelope import envelope_schema
+from lotabots.model.envelope_schema import envelope_schema
 from lotabots.model.fleet import Settings
 from lotabots.model.payload_schema import payload_schema
 
