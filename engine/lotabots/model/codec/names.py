@@ -39,7 +39,9 @@ SOURCE: Final = name(
     "a source", _SOURCE, "write a bot (`BuildBot`), `gate.<name>`, or a pattern such as `cli.*`"
 )
 WORD: Final = name("a name", _WORD, "use letters, digits, `-` and `_`")
-RESOURCE: Final = name("a resource", _GLOB, "write a name without spaces; `*` stands for any run of characters")
+RESOURCE: Final = name(
+    "a resource", _GLOB, "write a name without spaces; `*` stands for any run of characters"
+)
 PAYLOAD_PATH: Final = name(
     "a payload field",
     re.compile(rf"payload(?:\.{_MEMBER}){{1,16}}", re.ASCII),
