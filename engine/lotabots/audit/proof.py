@@ -1,0 +1,79 @@
+"""Offline proofs that an entry is in the log (C2SP tlog-proof, version 1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lotabots.audit.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from lotabots.audit.note import NoteError, open_checkpoint
+from lotabots.audit.tiles import hashes_of
+
+if TYPE_CHECKING:
+    from lotabots.audit.note import Checkpoint, Verifier
+    from lotabots.audit.tiles import Read
+
+HEADER: Final = "c2sp.org/tlog-proof@v1"
+MAX_PATH: Final = 63
+
+
+class Proof(NamedTuple):
+    """The number of an entry, its audit path from the leaf upwards, and the signed checkpoint."""
+
+    entry: int
+    path: tuple[bytes, ...]
+    note: str
+
+    def __str__(self) -> str:
+        """The proof in the text form of the specification."""
+        hashes = (base64.b64encode(h).decode() for h in self.path)
+        return "\n".join([HEADER, f"index {self.entry}", *hashes, "", self.note])
+
+
+def prove(index: int, note: str, verifier: Verifier, read: Read) -> Proof:
+    """The proof that entry `index` is in the tree of the checkpoint `note`.
+
+    Raises:
+        NoteError: the checkpoint is not signed by `verifier`.
+        ProofError: there is no such entry.
+        TileError: a tile is missing or damaged.
+    """
+    size = open_checkpoint(note, verifier).size
+    return Proof(index, tuple(inclusion_proof(index, size, hashes_of(size, read))), note)
+
+
+def check(proof: Proof, entry: bytes, verifier: Verifier) -> Checkpoint:
+    """Check that `proof` proves `entry`; the checkpoint that it is proved against.
+
+    Raises:
+        NoteError: the checkpoint is not signed by `verifier`.
+        ProofError: the entry is not proved.
+    """
+    head = open_checkpoint(proof.note, verifier)
+    verify_inclusion(
+        leaf_hash(entry), index=proof.entry, size=head.size, proof=proof.path, expected=head.root
+    )
+    return head
+
+
+def parse(text: str) -> Proof:
+    """Read a proof in the text form of the specification.
+
+    Raises:
+        NoteError: it is malformed.
+    """
+    head, blank, note = text.partition("\n\n")
+    lines = head.split("\n")
+    if not blank or lines[0] != HEADER:
+        raise NoteError(f"a proof starts with `{HEADER}`")
+    if len(lines) > 1 and lines[1].startswith("extra "):
+        del lines[1]
+    word, _, number = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
+    if word != "index" or not number.isascii() or not number.isdigit() or len(lines) > MAX_PATH:
+        raise NoteError("a proof has a line `index N` and at most 63 hashes")
+    try:
+        path = tuple(base64.b64decode(line, validate=True) for line in lines[2:])
+    except binascii.Error as error:
+        raise NoteError("a hash of the proof is not base64") from error
+    return Proof(int(number), path, note)

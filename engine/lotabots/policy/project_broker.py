@@ -1,0 +1,281 @@
+"""The broker plane: what NATS must know of a fleet, derived from its rules.
+
+Each bot has an account of its own whose only doors are the event types that its rule file says it
+emits, so the server itself refuses a forged source or an undeclared type. Nobody in the core
+account may publish as a bot. Everything here is a value; `lotabots.adapters.nats` applies it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lotabots.model.names import OUTSIDE_FAMILIES, is_gate_source, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lotabots.model.bot import Bot
+    from lotabots.model.fleet import Fleet
+
+CORE: Final = "LB"
+SYSTEM: Final = "SYS"
+DAY_S: Final = 86_400
+KEEP_S: Final = 14 * DAY_S
+"""How long streams keep what the audit log holds for ever; longer than any redelivery."""
+
+LEASE_S: Final = 30
+"""How long a job or event belongs to who took it, without a sign of life."""
+
+EVENTS, DECISIONS, WORK, RETRY = "LB_EVENTS", "LB_DECISIONS", "LB_WORK", "LB_RETRY"
+ATTEMPTS, OUTCOMES, CONTROL, AUDIT = "LB_ATTEMPTS", "LB_OUTCOMES", "LB_CONTROL", "LB_AUDIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A JetStream stream. `kept` streams refuse deletion and purging; ages are seconds."""
+
+    name: str
+    subjects: tuple[str, ...] = ()
+    work_queue: bool = False
+    kept: bool = False
+    schedules: bool = False
+    sources: tuple[str, ...] = ()
+    max_age: int = KEEP_S
+    max_per_subject: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A durable consumer shared by all processes that serve it.
+
+    `max_pending` bounds what is out at once over all of them, exactly; a `pinned` one is served
+    by one process at a time.
+    """
+
+    stream: str
+    name: str
+    filter: str
+    max_pending: int
+    lease: int = LEASE_S
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A NATS user with an nkey. Subjects are allow lists; empty means nothing."""
+
+    name: str
+    account: str
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+    doors: Mapping[str, str] = field(default_factory=dict)
+    """Service imports from the core account: core subject to the name the user knows it by."""
+
+
+def bot_account(bot: str) -> str:
+    """The account of a bot."""
+    return f"B_{bot}"
+
+
+def outside_account(source: str) -> str:
+    """The account of an outside source such as ``cli.alice``."""
+    family, _, name = source.partition(".")
+    return f"{family.upper()}_{name.replace('.', '_')}"
+
+
+def event_subject(source: str, event_type: str) -> str:
+    """The core subject on which `source` publishes events of `event_type`.
+
+    >>> event_subject("BuildBot", "build.completed"), event_subject("cli.ann", "change.pushed")
+    ('lb.ev.bot.BuildBot.build.completed', 'lb.ev.cli.ann.change.pushed')
+    """
+    family, _, name = source.partition(".")
+    if is_gate_source(source) or family in OUTSIDE_FAMILIES:
+        return f"lb.ev.{family}.{name}.{event_type}"
+    if source in ("schedule", "engine"):
+        return f"lb.ev.engine.{source}.{event_type}"
+    return f"lb.ev.bot.{source}.{event_type}"
+
+
+def source_of(subject: str) -> str:
+    """The source that a subject proves; the inverse of `event_subject`. Empty if it is none."""
+    tokens = subject.split(".")
+    if len(tokens) < 5 or tokens[:2] != ["lb", "ev"]:  # noqa: PLR2004 - lb.ev.family.name.type
+        return ""
+    family, name = tokens[2], tokens[3]
+    if family in ("bot", "engine"):
+        return name
+    return f"{family}.{name}"
+
+
+def streams(fleet: Fleet) -> tuple[Stream, ...]:
+    """The streams of a fleet. The caps on queued jobs are those of its roomiest bot."""
+    cap = max((bot.constraints.max_queued_jobs for bot in fleet.bots), default=1000)
+    return (
+        Stream(EVENTS, ("lb.ev.>",)),
+        Stream(DECISIONS, ("lb.dec.>",), kept=True),
+        Stream(WORK, ("lb.work.>",), work_queue=True, max_per_subject=cap),
+        Stream(RETRY, ("lb.retry.>", "lb.due.>"), schedules=True),
+        Stream(ATTEMPTS, ("lb.att.>",), kept=True),
+        Stream(OUTCOMES, ("lb.out.>",), kept=True),
+        Stream(CONTROL, ("lb.ctl.>",), kept=True),
+        Stream(AUDIT, kept=True, sources=(DECISIONS, ATTEMPTS, OUTCOMES, CONTROL)),
+    )
+
+
+def consumers(fleet: Fleet) -> tuple[Consumer, ...]:
+    """The durable consumers: the engines', the gates', the audit writer's, one for each bot."""
+    engine = (
+        Consumer(EVENTS, "ENGINE", "lb.ev.>", max_pending=2000),
+        Consumer(EVENTS, "GATES", "lb.ev.>", max_pending=500, pinned=True),
+        Consumer(RETRY, "DUE", "lb.due.>", max_pending=500),
+        Consumer(AUDIT, "WRITER", ">", max_pending=5000, pinned=True),
+    )
+    return engine + tuple(
+        Consumer(WORK, bot.name, f"lb.work.{bot.name}", bot.constraints.max_concurrent_jobs)
+        for bot in fleet.bots
+    )
+
+
+def users(fleet: Fleet, outside: Iterable[str] = ()) -> tuple[User, ...]:
+    """Every identity of a fleet: the core's, one for each bot, one for each outside source."""
+    return (*_CORE_USERS, *map(_bot_user, fleet.bots), *(_outside_user(fleet, s) for s in outside))
+
+
+def server_config(everybody: Iterable[User], keys: Mapping[str, str]) -> str:
+    """The `accounts` block of a nats-server configuration; `keys` maps a user to its public nkey.
+
+    Raises:
+        KeyError: a user has no key.
+    """
+    accounts: dict[str, list[User]] = {SYSTEM: [], CORE: []}
+    for user in everybody:
+        accounts.setdefault(user.account, []).append(user)
+    blocks = [_account(name, members, keys, accounts) for name, members in accounts.items()]
+    return "accounts {\n" + "".join(blocks) + f"}}\nsystem_account: {SYSTEM}\n"
+
+
+def _inbox(name: str) -> str:
+    return f"_INBOX_{name}.>"
+
+
+def _pull(*names: str) -> tuple[str, ...]:
+    """The subjects that pulling and acknowledging on streams takes."""
+    return tuple(
+        subject
+        for name in names
+        for subject in (
+            f"$JS.API.CONSUMER.MSG.NEXT.{name}.>",
+            f"$JS.API.CONSUMER.INFO.{name}.>",
+            f"$JS.API.CONSUMER.UNPIN.{name}.>",
+            f"$JS.ACK.{name}.>",
+        )
+    )
+
+
+def _read(*names: str) -> tuple[str, ...]:
+    """The subjects that looking up messages of streams takes."""
+    return tuple(
+        subject
+        for name in names
+        for subject in (
+            f"$JS.API.STREAM.INFO.{name}",
+            f"$JS.API.STREAM.MSG.GET.{name}",
+            f"$JS.API.DIRECT.GET.{name}",
+            f"$JS.API.DIRECT.GET.{name}.>",
+        )
+    )
+
+
+_ALL_STREAMS: Final = (EVENTS, DECISIONS, WORK, RETRY, ATTEMPTS, OUTCOMES, CONTROL, AUDIT)
+
+_CORE_USERS: Final = (
+    User("system", SYSTEM),
+    User("admin", CORE, ("$JS.API.>",), (_inbox("admin"),)),
+    User(
+        "engine",
+        CORE,
+        (
+            *("lb.ev.gate.>", "lb.ev.engine.>", "lb.dec.>", "lb.work.>", "lb.retry.>"),
+            *("lb.out.dead.>", "lb.ctl.engine.>", "_R_.>"),
+            *_pull(EVENTS, RETRY),
+            *_read(*_ALL_STREAMS),
+        ),
+        (_inbox("engine"), "lb.api.>"),
+    ),
+    User(
+        "runner",
+        CORE,
+        ("lb.att.>", "lb.out.>", "lb.retry.>", "lb.ctl.runner.>", *_pull(WORK), *_read(OUTCOMES)),
+        (_inbox("runner"),),
+    ),
+    User("audit", CORE, (*_pull(AUDIT), *_read(AUDIT)), (_inbox("audit"),)),
+)
+
+
+def _bot_user(bot: Bot) -> User:
+    types = sorted({emission.type for action in bot.actions for emission in action.emits})
+    doors = {event_subject(bot.name, t): f"ev.{t}" for t in types}
+    return User(bot.name, bot_account(bot.name), tuple(doors.values()), (_inbox(bot.name),), doors)
+
+
+def _outside_user(fleet: Fleet, source: str) -> User:
+    types = sorted(
+        event.name
+        for event in fleet.events.values()
+        if any(matches(pattern, source) for pattern in event.emitters)
+    )
+    doors = {event_subject(source, t): f"ev.{t}" for t in types}
+    if source.startswith("cli."):
+        doors["lb.api.>"] = "api.>"
+    name = outside_account(source)
+    return User(name, name, tuple(doors.values()), (_inbox(name),), doors)
+
+
+def _account(
+    name: str, members: list[User], keys: Mapping[str, str], accounts: Mapping[str, list[User]]
+) -> str:
+    lines = [f"  {name} {{"]
+    if name == CORE:
+        lines.append("    jetstream: enabled")
+        lines += _exports(accounts)
+    lines.append("    users: [")
+    lines += [f"      {_user(user, keys[user.name])}" for user in members]
+    lines.append("    ]")
+    doors = {subject: to for user in members for subject, to in user.doors.items()}
+    if doors:
+        lines.append("    imports: [")
+        lines += [
+            f"      {{service: {{account: {CORE}, subject: {json.dumps(subject)}}}, "
+            f"to: {json.dumps(to)}}}"
+            for subject, to in sorted(doors.items())
+        ]
+        lines.append("    ]")
+    return "\n".join([*lines, "  }", ""])
+
+
+def _exports(accounts: Mapping[str, list[User]]) -> list[str]:
+    granted: dict[str, list[str]] = {}
+    for account, members in accounts.items():
+        for user in members:
+            for subject in user.doors:
+                granted.setdefault(subject, []).append(account)
+    return [
+        "    exports: [",
+        *(
+            f"      {{service: {json.dumps(subject)}, accounts: [{', '.join(sorted(names))}]}}"
+            for subject, names in sorted(granted.items())
+        ),
+        "    ]",
+    ]
+
+
+def _user(user: User, key: str) -> str:
+    permissions = {
+        "publish": {"allow": list(user.publish)} if user.publish else {"deny": [">"]},
+        "subscribe": {"allow": list(user.subscribe)} if user.subscribe else {"deny": [">"]},
+    }
+    # The configuration language is a superset of JSON.
+    return json.dumps({"nkey": key, "permissions": permissions})
