@@ -1,0 +1,102 @@
+"""Conditions as the checks see them: whose they are, over which events, where each word stands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from lotabots.diagnostics.diagnostic import Label
+from lotabots.diagnostics.span import Span
+from lotabots.model.bot import Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.checks.base import CheckInfo, Workspace
+    from lotabots.condition.problem import Problem, ProblemKind
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.graph.nodes import Start
+    from lotabots.model.fleet import GatePart
+
+
+class Condition(NamedTuple):
+    """The ``when:`` of a start, and the event types of the catalogue that it judges."""
+
+    start: Start
+    events: tuple[str, ...]
+
+    @property
+    def when(self) -> str:
+        """Its text."""
+        return self.start.rule.when
+
+
+def conditions(workspace: Workspace) -> Iterator[Condition]:
+    """Every condition of the fleet; a start without ``when:`` has none."""
+    events: dict[int, list[str]] = defaultdict(list)
+    for event, starts in workspace.graph.consumers.items():
+        if event in workspace.fleet.events:
+            for number in starts:
+                events[number].append(event)
+    for number, start in enumerate(workspace.graph.starts):
+        if start.rule.when:
+            yield Condition(start, tuple(sorted(events[number])))
+
+
+def name_of(start: Start) -> str:
+    """How a message calls `start`: ``a trigger of `TestBot` ``."""
+    kind = "trigger" if isinstance(start.rule, Trigger) else "part"
+    return f"a {kind} of `{start.node}`"
+
+
+def report(info: CheckInfo, workspace: Workspace, kind: ProblemKind) -> Iterator[Diagnostic]:
+    """One finding per problem of `kind`; events that share the problem are counted in a note."""
+    graph = workspace.graph
+    for condition in conditions(workspace):
+        found: dict[tuple[int, int], tuple[Problem, list[str]]] = {}
+        for event in condition.events:
+            for problem in graph.feasibility.problems(condition.when, event):
+                if problem.kind == kind:
+                    place = (problem.start, problem.end)
+                    found.setdefault(place, (problem, []))[1].append(event)
+        for problem, events in found.values():
+            yield of_problem(info, condition.start, problem, events)
+
+
+def of_problem(info: CheckInfo, start: Start, problem: Problem, events: list[str]) -> Diagnostic:
+    """The finding that `problem` is, in the condition of `start`."""
+    return info.at(
+        Label(within(start.rule, problem.start, problem.end)),
+        problem.message,
+        subject=start.node,
+        help=problem.help,
+        notes=(f"for events of type {_listed(events)}",) if len(events) > 1 else (),
+    )
+
+
+def within(rule: Trigger | GatePart, start: int, end: int) -> Span:
+    """The place of ``rule.when[start:end]`` in the file.
+
+    A scalar with escapes or over several lines is not taken apart: its whole place is returned.
+    """
+    place = rule.at("when")
+    quotes = place.end_column - place.column - len(rule.when)
+    if place.line != place.end_line or quotes not in (0, 2):
+        return place
+    first = place.column + quotes // 2
+    return Span(place.path, place.line, first + start, place.line, first + end)
+
+
+def as_event(event: str, witness: object) -> str:
+    """JSON text of an example event; `witness` maps ``payload`` and ``event`` to members."""
+    import json  # noqa: PLC0415 - a fleet without findings does not pay for it
+
+    members = dict(witness) if isinstance(witness, dict) else {}
+    shown = {"type": event, "payload": members.get("payload", {})}
+    if members.get("event"):
+        shown["event"] = members["event"]
+    return json.dumps(shown, default=str, ensure_ascii=False)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,46 @@
+"""Names that nothing declares: one finding for each name, however often it is used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from lotabots.diagnostics.diagnostic import Label
+from lotabots.model.codec.codec import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from lotabots.checks.base import CheckInfo
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.diagnostics.span import Span
+
+SHOWN = 5
+"""More places than this are counted, not shown."""
+
+
+class Use(NamedTuple):
+    """`name` stands at `span`."""
+
+    name: str
+    span: Span
+
+
+def unknown(
+    info: CheckInfo, what: str, uses: Iterable[Use], *, known: Collection[str], cure: str
+) -> Iterator[Diagnostic]:
+    """One finding per name in `uses` that is not in `known`; `cure` if nothing known is close."""
+    places: dict[str, list[Span]] = defaultdict(list)
+    for name, span in uses:
+        if name not in known:
+            places[name].append(span)
+    for name, spans in places.items():
+        first, *others = sorted(spans)
+        yield info.at(
+            Label(first, "not declared"),
+            f"unknown {what} `{name}`",
+            subject=name,
+            related=tuple(Label(span, "also used here") for span in others[:SHOWN]),
+            help=did_you_mean(name, known) or cure,
+            notes=(f"used at {len(others) - SHOWN} more places",) if len(others) > SHOWN else (),
+        )

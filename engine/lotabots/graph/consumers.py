@@ -1,0 +1,142 @@
+"""Which starts an event may set off: an index, so that nothing scans all pairs.
+
+Targets that the source names (`outputs:`) are looked up by (target, event). The event of a gate
+goes to everybody; there the consumers are told apart by the field that most of their conditions
+pin to a constant (``payload.service == "billing"``) before any condition is analysed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from lotabots.graph.nodes import Start, patterns_meet
+from lotabots.model.names import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from lotabots.graph.feasibility import Feasibility
+    from lotabots.graph.nodes import Constant
+    from lotabots.model.event import EventType
+
+
+class _Bucket(NamedTuple):
+    """Starts of one event, by the constant their condition asks of the field at `path`."""
+
+    path: str
+    by_constant: Mapping[tuple[type, Constant], tuple[int, ...]]
+    others: tuple[int, ...]
+
+
+class Consumers:
+    """The starts of a fleet, indexed by event type. Never changes after construction."""
+
+    def __init__(
+        self,
+        starts: tuple[Start, ...],
+        events: Mapping[str, EventType],
+        feasibility: Feasibility,
+    ) -> None:
+        self.starts = starts
+        self.feasibility = feasibility
+        self._names = sorted(events)
+        self.by_event = _by_event(starts, self._names)
+        self._by_target = _by_target(starts, self.by_event)
+        self._buckets: dict[str, _Bucket] = {}
+
+    def events_of(self, pattern: str) -> tuple[str, ...]:
+        """The event types of the catalogue that `pattern` matches (itself, if it has no star)."""
+        return tuple(_expand(pattern, self._names))
+
+    def of(
+        self,
+        source: str,
+        event: str,
+        *,
+        fixed: Mapping[str, Constant],
+        targets: Iterable[str] | None,
+    ) -> Iterator[int]:
+        """Starts that `event` of the node `source` may set off at `targets` (None = anywhere)."""
+        if targets is None:
+            candidates: Iterable[int] = self._anywhere(event, fixed)
+        else:
+            candidates = (s for t in targets for s in self._by_target.get((t, event), ()))
+        for number in candidates:
+            start = self.starts[number]
+            if start.accepts(source) and self.feasibility.possible(
+                start.rule.when, event, fixed=fixed
+            ):
+                yield number
+
+    def from_outside(self, event: str, sources: tuple[str, ...]) -> Iterator[int]:
+        """Starts that `event` of a source outside the fleet may set off."""
+        for number in self.by_event.get(event, ()):
+            rule = self.starts[number].rule
+            wanted = not rule.source or any(patterns_meet(rule.source, s) for s in sources)
+            if wanted and self.feasibility.possible(rule.when, event):
+                yield number
+
+    def _anywhere(self, event: str, fixed: Mapping[str, Constant]) -> Iterable[int]:
+        starts = self.by_event.get(event, ())
+        if not fixed or not starts:
+            return starts
+        if event not in self._buckets:
+            self._buckets[event] = self._bucket(starts)
+        bucket = self._buckets[event]
+        if bucket.path not in fixed:
+            return starts
+        value = fixed[bucket.path]
+        return (*bucket.others, *bucket.by_constant.get((type(value), value), ()))
+
+    def _bucket(self, starts: tuple[int, ...]) -> _Bucket:
+        constants = {n: self.feasibility.constants(self.starts[n].rule.when) for n in starts}
+        used = Counter(path for known in constants.values() for path in known)
+        if not used:
+            return _Bucket("", {}, starts)
+        path = min(used, key=lambda p: (-used[p], p))
+        found: dict[tuple[type, Constant], list[int]] = defaultdict(list)
+        for number in starts:
+            if path in constants[number]:
+                value = constants[number][path]
+                found[type(value), value].append(number)
+        others = tuple(n for n in starts if path not in constants[n])
+        return _Bucket(path, {value: tuple(those) for value, those in found.items()}, others)
+
+
+def _by_event(starts: tuple[Start, ...], names: list[str]) -> dict[str, tuple[int, ...]]:
+    expanded: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, start in enumerate(starts):
+        if start.scheduled:
+            continue
+        pattern = start.rule.pattern
+        if pattern not in expanded:
+            expanded[pattern] = tuple(_expand(pattern, names))
+        for event in expanded[pattern]:
+            found[event].append(number)
+    return {event: tuple(numbers) for event, numbers in found.items()}
+
+
+def _expand(pattern: str, names: list[str]) -> Iterator[str]:
+    """The names that `pattern` matches. `names` are sorted, so a literal head is a range."""
+    if "*" not in pattern:
+        yield pattern
+        return
+    head = pattern.split("*", 1)[0]
+    for name in names[bisect_left(names, head) :]:
+        if not name.startswith(head):
+            return
+        if matches(pattern, name):
+            yield name
+
+
+def _by_target(
+    starts: tuple[Start, ...], by_event: Mapping[str, tuple[int, ...]]
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for event, numbers in by_event.items():
+        for number in numbers:
+            found[starts[number].node, event].append(number)
+    return {key: tuple(numbers) for key, numbers in found.items()}

@@ -1,0 +1,161 @@
+"""Whether a condition can hold for what a source sends: the memory of one analysis.
+
+A fleet repeats its conditions, and each question costs a parse or a search over boxes, so every
+question is asked once. The memory makes the answers cheaper, never different.
+
+A condition that cannot be analysed (it does not parse, or has the wrong types) counts as possible:
+other checks report it, and a graph with too many hops hides nothing.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from lotabots.condition.boxes import satisfiable
+from lotabots.condition.check import check, root_type
+from lotabots.condition.expr import And, Compare, FieldPath, Flag, Value
+from lotabots.condition.parse import parse
+from lotabots.condition.text import fields
+from lotabots.condition.verdict import Unknown
+from lotabots.model.bot import Copied
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lotabots.condition.expr import Expr
+    from lotabots.condition.problem import Problem
+    from lotabots.condition.verdict import Answer, Witness
+    from lotabots.graph.nodes import Constant
+    from lotabots.model.bot import SetValue
+    from lotabots.model.event import EventType, ObjectType
+
+NOTHING: Final[Mapping[str, Constant]] = MappingProxyType({})
+NO_FLOORS: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+class Feasibility:
+    """Answers about the conditions of one fleet. Paths are dotted: ``payload.change.id``."""
+
+    def __init__(self, events: Mapping[str, EventType]) -> None:
+        self._events = events
+        self._parsed: dict[str, Expr | tuple[Problem, ...]] = {}
+        self._roots: dict[str, ObjectType] = {}
+        self._problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        self._constants: dict[str, Mapping[str, Constant]] = {}
+        self._read: dict[str, frozenset[str]] = {}
+        self._examples: dict[tuple[object, ...], Answer] = {}
+
+    def parsed(self, when: str) -> Expr | tuple[Problem, ...]:
+        """The syntax tree of `when`, or what is wrong with its syntax."""
+        if when not in self._parsed:
+            self._parsed[when] = parse(when)
+        return self._parsed[when]
+
+    def root(self, event: str) -> ObjectType:
+        """What a condition over `event` (a type of the catalogue) may read."""
+        if event not in self._roots:
+            self._roots[event] = root_type(self._events[event].payload)
+        return self._roots[event]
+
+    def problems(self, when: str, event: str) -> tuple[Problem, ...]:
+        """What is wrong with the types of `when` over `event`; nothing if it does not parse."""
+        expr = self.parsed(when)
+        if isinstance(expr, tuple):
+            return ()
+        if (when, event) not in self._problems:
+            self._problems[when, event] = check(expr, self.root(event))
+        return self._problems[when, event]
+
+    def usable(self, when: str, event: str) -> Expr | None:
+        """The syntax tree of `when` if it can be analysed over `event`; None for an empty one."""
+        if not when or event not in self._events:
+            return None
+        expr = self.parsed(when)
+        return None if isinstance(expr, tuple) or self.problems(when, event) else expr
+
+    def possible(
+        self,
+        when: str,
+        event: str,
+        *,
+        fixed: Mapping[str, Constant] = NOTHING,
+        floors: Mapping[str, int] = NO_FLOORS,
+    ) -> bool:
+        """Whether some `event` with the values `fixed`, and others at least `floors`, fits."""
+        if not when:
+            return True
+        return self.example(when, event, fixed=fixed, floors=floors) is not False
+
+    def example(
+        self,
+        when: str,
+        event: str,
+        *,
+        fixed: Mapping[str, Constant] = NOTHING,
+        floors: Mapping[str, int] = NO_FLOORS,
+    ) -> Witness | Literal[False] | None:
+        """An event that makes `when` true: False if there is none, None if nobody can tell."""
+        expr = self.usable(when, event)
+        if expr is None:
+            return None
+        known = self.constants(when)
+        if any(path in known and known[path] != value for path, value in fixed.items()):
+            return False
+        read = self.read(when)
+        relevant = {path: fixed[path] for path in sorted(fixed) if path in read}
+        bounds = tuple(_at_least(path, floors[path]) for path in sorted(floors) if path in read)
+        question = (when, event, *((p, type(v), v) for p, v in relevant.items()), bounds)
+        if question not in self._examples:
+            self._examples[question] = satisfiable(
+                [expr, *bounds], self.root(event), fixed=relevant
+            )
+        found = self._examples[question]
+        if isinstance(found, Unknown):
+            return None
+        return False if found is None else found
+
+    def constants(self, when: str) -> Mapping[str, Constant]:
+        """Fields that `when` pins to one value by a clause of its outermost ``&&``."""
+        if when not in self._constants:
+            expr = self.parsed(when) if when else ()
+            clauses = expr.operands if isinstance(expr, And) else (expr,)
+            self._constants[when] = dict(
+                pin for clause in clauses if (pin := _pinned(clause)) is not None
+            )
+        return self._constants[when]
+
+    def read(self, when: str) -> frozenset[str]:
+        """The paths that `when` reads."""
+        if when not in self._read:
+            expr = self.parsed(when)
+            self._read[when] = frozenset(() if isinstance(expr, tuple) else fields(expr))
+        return self._read[when]
+
+
+def literals(values: Mapping[str, SetValue]) -> dict[str, Constant]:
+    """The paths that a ``set:`` writes constants to."""
+    return {f"payload.{p}": v for p, v in values.items() if isinstance(v, str | bool | int)}
+
+
+def copied(values: Mapping[str, SetValue], known: Mapping[str, Constant]) -> dict[str, Constant]:
+    """The paths that a ``set:`` copies constants to, if the fields in `known` have theirs."""
+    return {
+        f"payload.{path}": known[f"payload.{value.path}"]
+        for path, value in values.items()
+        if isinstance(value, Copied) and f"payload.{value.path}" in known
+    }
+
+
+def _at_least(path: str, least: int) -> Compare:
+    return Compare(FieldPath(tuple(path.split("."))), ">=", Value(least))
+
+
+def _pinned(clause: object) -> tuple[str, Constant] | None:
+    match clause:
+        case Compare(field, "==", value) if isinstance(value.value, str | bool | int):
+            return str(field), value.value
+        case Flag(field):
+            return str(field), True
+        case _:
+            return None
