@@ -77,5 +77,9 @@ def _refused_character(path: str, text: str, position: int) -> Diagnostic:
         f"character U+{ord(text[position]):04X} is not allowed: it is invisible or controls how "
         "text is shown",
         help="remove it, or write it as an escape in a double-quoted text",
-        notes=(f"{more} more such characters follow",) if more else (),
+        notes=(_how_many(more),) if more else (),
     )
+
+
+def _how_many(more: int) -> str:
+    return f"{more} more such character{' follows' if more == 1 else 's follow'}"
