@@ -62,6 +62,8 @@ class FleetGraph:
     """Gates whose event carries a person's approval."""
     initial: frozenset[int]
     """Starts that a schedule or an event from outside may set off."""
+    takers: Consumers
+    """Which starts an event may set off, wherever they are."""
     feasibility: Feasibility
 
     def knows(self, node: str) -> bool:
@@ -105,6 +107,7 @@ def build(fleet: Fleet) -> FleetGraph:
         ),
         approving=frozenset(_approving(consumers, fleet)),
         initial=frozenset(_initial(consumers, outside)),
+        takers=consumers,
         feasibility=feasibility,
     )
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 
 class _Bucket(NamedTuple):
-    """Starts of one event, by the constant their condition asks of the field at `path`."""
+    """Starts of one event: by the node that their ``from:`` names, and, without one, by the
+    constant that their condition asks of the field at `path`.
+    """
 
+    by_source: Mapping[str, tuple[int, ...]]
     path: str
     by_constant: Mapping[tuple[type, Constant], tuple[int, ...]]
     others: tuple[int, ...]
@@ -60,7 +63,7 @@ class Consumers:
     ) -> Iterator[int]:
         """Starts that `event` of the node `source` may set off at `targets` (None = anywhere)."""
         if targets is None:
-            candidates: Iterable[int] = self._anywhere(event, fixed)
+            candidates: Iterable[int] = self._anywhere(source, event, fixed=fixed)
         else:
             candidates = (s for t in targets for s in self._by_target.get((t, event), ()))
         for number in candidates:
@@ -78,31 +81,43 @@ class Consumers:
             if wanted and self.feasibility.possible(rule.when, event):
                 yield number
 
-    def _anywhere(self, event: str, fixed: Mapping[str, Constant]) -> Iterable[int]:
+    def _anywhere(self, source: str, event: str, *, fixed: Mapping[str, Constant]) -> Iterator[int]:
         starts = self.by_event.get(event, ())
-        if not fixed or not starts:
-            return starts
+        if not starts:
+            return
         if event not in self._buckets:
             self._buckets[event] = self._bucket(starts)
         bucket = self._buckets[event]
-        if bucket.path not in fixed:
-            return starts
-        value = fixed[bucket.path]
-        return (*bucket.others, *bucket.by_constant.get((type(value), value), ()))
+        yield from bucket.by_source.get(source, ())
+        yield from bucket.others
+        if bucket.path in fixed:
+            value = fixed[bucket.path]
+            yield from bucket.by_constant.get((type(value), value), ())
+        else:
+            for those in bucket.by_constant.values():
+                yield from those
 
     def _bucket(self, starts: tuple[int, ...]) -> _Bucket:
-        constants = {n: self.feasibility.constants(self.starts[n].rule.when) for n in starts}
-        used = Counter(path for known in constants.values() for path in known)
-        if not used:
-            return _Bucket("", {}, starts)
-        path = min(used, key=lambda p: (-used[p], p))
-        found: dict[tuple[type, Constant], list[int]] = defaultdict(list)
+        by_source: dict[str, list[int]] = defaultdict(list)
+        constants: dict[int, Mapping[str, Constant]] = {}
         for number in starts:
-            if path in constants[number]:
-                value = constants[number][path]
-                found[type(value), value].append(number)
-        others = tuple(n for n in starts if path not in constants[n])
-        return _Bucket(path, {value: tuple(those) for value, those in found.items()}, others)
+            rule = self.starts[number].rule
+            if rule.source and "*" not in rule.source:
+                by_source[rule.source].append(number)
+            else:
+                constants[number] = self.feasibility.constants(rule.when)
+        used = Counter(path for known in constants.values() for path in known)
+        path = min(used, key=lambda p: (-used[p], p)) if used else ""
+        found: dict[tuple[type, Constant], list[int]] = defaultdict(list)
+        for number, known in constants.items():
+            if path in known:
+                found[type(known[path]), known[path]].append(number)
+        return _Bucket(
+            {source: tuple(those) for source, those in by_source.items()},
+            path,
+            {value: tuple(those) for value, those in found.items()},
+            tuple(number for number, known in constants.items() if path not in known),
+        )
 
 
 def _by_event(starts: tuple[Start, ...], names: list[str]) -> dict[str, tuple[int, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lotabots.graph.cycles import components
 from lotabots.model.fleet import GateKind
 
 if TYPE_CHECKING:
@@ -34,3 +35,18 @@ def reached(graph: FleetGraph, seeds: Iterable[int]) -> frozenset[int]:
                 seen[hop.target] = None
                 queue.append(hop.target)
     return frozenset(seen)
+
+
+def stuck(graph: FleetGraph, started: frozenset[int]) -> frozenset[int]:
+    """Of the vertices that are not `started`, those that do not merely wait for others of them.
+
+    They are the ones to report: a circle of bots that wait for each other, or a start that no
+    sender can set off. What waits for them starts once they do.
+    """
+    waiting = [v for v in range(len(graph.vertices)) if v not in started]
+    successors = {
+        v: [hop.target for hop in graph.hops[v] if hop.target not in started] for v in waiting
+    }
+    home = {v: n for n, members in enumerate(components(successors)) for v in members}
+    fed = {home[t] for v in waiting for t in successors[v] if home[t] != home[v]}
+    return frozenset(v for v in waiting if home[v] not in fed)

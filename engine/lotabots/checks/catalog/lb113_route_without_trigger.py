@@ -1,0 +1,93 @@
+"""A route to a bot or gate that does not take the event.
+
+## Why
+An event that arrives where no trigger matches it does nothing. Either a trigger is missing, or its
+``from:`` or ``when:`` shuts this sender out, or the output line is left over.
+
+## Bad
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+triggers: [{type: event, pattern: change.pushed}]
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+```text
+rules/bots/buildbot.yaml:6:64: error[LB113] `TestBot` has no trigger for `build.completed`
+```
+
+## Good
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+triggers: [{type: event, pattern: build.completed}]
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lotabots.checks.base import CheckInfo, Workspace
+from lotabots.diagnostics.diagnostic import Label, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.model.bot import Bot, Output
+
+
+class RouteWithoutTrigger:
+    """See the module."""
+
+    info = CheckInfo("LB113", "route-without-trigger", Severity.ERROR, "0.1")
+
+    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
+        """One finding per output line of which no event arrives."""
+        arriving = {(route.source, route.target, route.event) for route in workspace.graph.flows}
+        ends = {(source, target) for source, target, _ in arriving}
+        for bot in workspace.fleet.bots:
+            emitted = {e.type: None for action in bot.actions for e in action.emits}
+            for output in bot.outputs:
+                target = output.destination
+                if not workspace.graph.knows(target) or target in workspace.doubts.awaiting:
+                    continue
+                if not output.event:
+                    if emitted and (bot.name, target) not in ends:
+                        yield self._finding(workspace, bot, output, tuple(emitted))
+                elif output.event in emitted and output.event in workspace.fleet.events:
+                    if (bot.name, target, output.event) not in arriving:
+                        yield self._finding(workspace, bot, output, (output.event,))
+
+    def _finding(
+        self, workspace: Workspace, bot: Bot, output: Output, events: tuple[str, ...]
+    ) -> Diagnostic:
+        graph = workspace.graph
+        target = output.destination
+        word = "trigger" if target in graph.bots else "part"
+        deaf = [
+            graph.starts[number]
+            for number in graph.starts_of.get(target, ())
+            if any(number in graph.consumers.get(event, ()) for event in events)
+        ]
+        named = ", ".join(f"`{event}`" for event in events)
+        message = (
+            f"no {word} of `{target}` can take {named} of `{bot.name}`"
+            if deaf
+            else f"`{target}` has no {word} for {named}"
+        )
+        return self.info.at(
+            Label(output.at("destination")),
+            message,
+            subject=f"{bot.name} -> {target}",
+            related=tuple(Label(start.rule.span, "does not take it") for start in deaf[:3]),
+            help=f"add a {word} to `{target}`, or remove this line",
+        )
+
+
+CHECK = RouteWithoutTrigger()
