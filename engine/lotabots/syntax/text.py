@@ -7,13 +7,13 @@ from typing import Final
 
 from lotabots.diagnostics.codes import LIMIT, SYNTAX
 from lotabots.diagnostics.diagnostic import Diagnostic, Label
+from lotabots.diagnostics.source import LINE_BREAK
 from lotabots.diagnostics.span import Span, start_of
 from lotabots.syntax.limits import MAX_BYTES
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _VISIBLE_ASCII: Final = bytes((0x09, 0x0A, 0x0D, *range(0x20, 0x7F)))
-_BREAK: Final = re.compile(r"\r\n|\r|\n")
 # Controls that terminals obey, breaks that only some tools count as lines, marks that change the
 # order in which text is shown ("Trojan Source"), and what Unicode says is no character.
 _REFUSED: Final = re.compile(
@@ -40,7 +40,7 @@ def decode(path: str, data: bytes) -> tuple[str | None, tuple[Diagnostic, ...]]:
 
 def advance(line: int, column: int, passed: str) -> tuple[int, int]:
     """The 1-based place after the text `passed`, which starts at `line` and `column`."""
-    *before, last = _BREAK.split(passed)
+    *before, last = LINE_BREAK.split(passed)
     if before:
         return line + len(before), len(last) + 1
     return line, column + len(last)
