@@ -6,6 +6,7 @@ tests hold that file, the fleet and ``docs/seed-decisions.md`` in agreement.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -204,6 +205,13 @@ def test_bots_stand_in_the_phase_of_the_seed_or_in_the_documented_one(fleet: Fle
 @pytest.mark.parametrize("name", BOTS)
 def test_the_document_has_the_table_of_each_bot(name: str):
     assert f"### {name}\n\n{table(name)}\n" in DECISIONS
+
+
+def test_all_thirty_six_decisions_are_explained_once_and_in_order():
+    last = {"a": 6, "b": 11, "c": 19, "d": 28, "e": 31, "f": 36}
+    first = dict(zip(last, [1, *(n + 1 for n in last.values())], strict=False))
+    expected = [f"{f}{n}" for f in last for n in range(first[f], last[f] + 1)]
+    assert re.findall('<a id="([a-f][0-9]+)"></a>', DECISIONS) == expected
 
 
 def test_each_decision_that_a_line_points_at_is_explained():
