@@ -208,7 +208,14 @@ _CORE_USERS: Final = (
     User(
         "runner",
         CORE,
-        ("lb.att.>", "lb.out.>", "lb.retry.>", "lb.ctl.runner.>", *_pull(WORK), *_read(OUTCOMES)),
+        (
+            "lb.att.>",
+            "lb.out.>",
+            "lb.retry.>",
+            "lb.ctl.runner.>",
+            *_pull(WORK),
+            *_read(OUTCOMES, ATTEMPTS),
+        ),
         (_inbox("runner"),),
     ),
     User("audit", CORE, (*_pull(AUDIT), *_read(AUDIT)), (_inbox("audit"),)),

@@ -16,14 +16,11 @@ from msgspec import structs
 from lotabots.model.envelope import decode_envelope
 from lotabots.policy.decide import decide_bytes
 from lotabots.policy.payload import PayloadError
-from lotabots.policy.project_broker import DECISIONS
 from lotabots.policy.state import State
-from lotabots.runtime.ports import BusError
 from lotabots.runtime.record import (
     Record,
     jobs_of,
     message_of,
-    read_record,
     record_of,
     stamp_of,
     token_of,
@@ -35,7 +32,8 @@ if TYPE_CHECKING:
 
     from lotabots.policy.decision import Decision
     from lotabots.policy.rules import Policy
-    from lotabots.runtime.ports import Ack, Delivery, Inlet, Outgoing, Publishes, Reads
+    from lotabots.runtime.ledger import Ledger
+    from lotabots.runtime.ports import Delivery, Inlet, Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +41,6 @@ BATCH: Final = 100
 LANES: Final = 3
 """Batches at work at the same time: while one waits for the server, another is decided."""
 
-RETRY_S: Final = 0.2
 FULL_S: Final = 1.0
 """How long an event waits whose job does not fit into its bot's queue."""
 
@@ -72,15 +69,13 @@ class Engine:
         board: Board,
         *,
         inlet: Inlet,
-        bus: Publishes,
-        reads: Reads,
+        ledger: Ledger,
         name: str,
     ) -> None:
         self._policy = policy
         self._board = board
         self._inlet = inlet
-        self._bus = bus
-        self._reads = reads
+        self._ledger = ledger
         self._name = name
 
     async def run(self) -> None:
@@ -96,7 +91,7 @@ class Engine:
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Decide, store, queue and acknowledge a batch of events."""
         rulings = [self._rule(delivery) for delivery in deliveries]
-        acks = await self._store([message_of(r.record, r.token) for r in rulings])
+        acks = await self._ledger.store([message_of(r.record, r.token) for r in rulings])
         settled = [
             await self._settled(ruling) if ack.conflict else ruling
             for ruling, ack in zip(rulings, acks, strict=True)
@@ -125,24 +120,13 @@ class Engine:
         The same stream sequence means that the event itself came again; another one means that
         somebody sent another event with the same id.
         """
-        stored = await self._found(ruling)
+        stored = await self._ledger.record(ruling.token)
         if stored.sequence == ruling.delivery.sequence:
             return ruling._replace(record=stored)
         copy = self._rule(ruling.delivery, duplicate=True)
         copy = copy._replace(record=structs.replace(copy.record, duplicate_of=stored.sequence))
-        await self._store([message_of(copy.record, copy.token)])
+        await self._ledger.store([message_of(copy.record, copy.token)])
         return copy
-
-    async def _found(self, ruling: Ruling) -> Record:
-        while True:
-            try:
-                stored = await self._reads.last(DECISIONS, f"lb.dec.{ruling.token}")
-            except BusError as error:
-                log.warning("engine.read", extra={"error": str(error)})
-            else:
-                if stored is not None:
-                    return read_record(stored.body)
-            await asyncio.sleep(RETRY_S)
 
     async def _queue(self, rulings: Sequence[Ruling]) -> set[int]:
         """Queue the jobs of all rulings; the sequences of events some of whose jobs do not fit."""
@@ -154,7 +138,7 @@ class Engine:
                 for job in jobs_of(ruling.record, ruling.delivery, ruling.token, payload=payload):
                     messages.append(work_message(job))
                     owners.append(ruling.delivery.sequence)
-        acks = await self._store(messages)
+        acks = await self._ledger.store(messages)
         return {owner for owner, ack in zip(owners, acks, strict=True) if ack.full}
 
     def _payload(self, delivery: Delivery) -> object:
@@ -166,15 +150,6 @@ class Engine:
             # The rules changed between the stored decision and now; the decision stands.
             log.warning("engine.payload", extra={"error": str(error)})
             return envelope.payload
-
-    async def _store(self, messages: Sequence[Outgoing]) -> list[Ack]:
-        """Publish until the server has answered; every message of ours may be sent twice."""
-        while True:
-            try:
-                return await self._bus.publish_all(messages)
-            except BusError as error:
-                log.warning("engine.publish", extra={"error": str(error)})
-                await asyncio.sleep(RETRY_S)
 
 
 def _bots_only(decision: Decision) -> Decision:

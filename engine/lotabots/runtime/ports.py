@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
+
+    from lotabots.policy.contract import Artifact, Job, StoredArtifact
+
+    OnLine = Callable[[bytes, "Keep"], Awaitable[None]]
 
 WRONG_LAST_SEQUENCE: Final = 10071
 """JetStream's error for an expected last sequence that is another one: somebody wrote first."""
@@ -142,4 +147,54 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time, with a zone."""
+        ...
+
+
+class KeepError(Exception):
+    """A file that a run hands over cannot be kept: it is missing, too large, or no plain file."""
+
+
+class Keep(Protocol):
+    """Moves a file of a run's output folder into the content-addressed store, while it runs."""
+
+    async def __call__(self, artifact: Artifact, /) -> StoredArtifact:
+        """Store `artifact`.
+
+        Raises:
+            KeepError: it is not a plain file below the output folder, or too large.
+        """
+        ...
+
+
+class RunReport(Struct, frozen=True, kw_only=True):
+    """How a run ended.
+
+    `status` is the program's exit status, 128+N after signal N. `limit` names the limit that
+    ended it, `refused` says why it did not start. `log` is the digest of its bounded standard
+    error, `tool` that of its toolbox; times are seconds. `entries` are the sandbox's own lines.
+    """
+
+    status: int
+    limit: str = ""
+    refused: str = ""
+    log: str = ""
+    tool: str = ""
+    level: str = ""
+    duration_s: float = 0.0
+    entries: tuple[Mapping[str, object], ...] = ()
+
+
+class Executor(Protocol):
+    """Runs jobs, each in a sandbox of its own."""
+
+    def refusal(self, bot: str, action: str, /) -> str:
+        """Why this action cannot be run here; empty if it can."""
+        ...
+
+    async def run(self, job: Job, /, *, on_line: OnLine) -> RunReport:
+        """Run one attempt of `job`; every line of its output is given to `on_line` as it comes.
+
+        Whatever happens, also when cancelled, no process and no folder of the run is left. An
+        exception of `on_line` ends the run and is raised.
+        """
         ...
