@@ -89,6 +89,8 @@ def for_function(name: str) -> Advice:
     operator = for_word(name) if name.lower() in ("and", "or", "not") else None
     if operator is not None:
         return operator
+    if name in METHODS:
+        return f"`{name}` needs a field", f'write `payload.x.{name}("text")`'
     if name in _FUNCTIONS:
         return f"`{name}` is not offered", _FUNCTIONS[name]
     close = difflib.get_close_matches(name, (*METHODS, "has"), n=1)

@@ -67,10 +67,13 @@ def product(parts: Iterable[Sequence[Box]]) -> list[Box]:
     Raises:
         TooManyBoxesError: beyond `MAX_BOXES`.
     """
-    boxes = [ANYTHING]
+    boxes: Sequence[Box] | None = None
     for part in parts:
+        if boxes is None:
+            boxes = part
+            continue
         boxes = _bounded([both for a in boxes for b in part if (both := a.meet(b)) is not None])
-    return boxes
+    return [ANYTHING] if boxes is None else list(boxes)
 
 
 def pinned(path: str, value: Scalar, root: ObjectType) -> list[Box]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.condition import intervals, texts
+from lotabots.condition import intervals
 from lotabots.condition.literals import quoted, written
+from lotabots.condition.texts import plainest
 from lotabots.condition.verdict import Unknown
 from lotabots.model.event import (
     BooleanType,
@@ -85,7 +86,7 @@ def _plainest(kind: PayloadType) -> Any:  # noqa: ANN401 - a JSON value
     value: Any
     match kind:
         case TextType():
-            value = texts.pick(texts.Texts(), kind)
+            value = plainest(kind)
         case EnumType():
             value = next(iter(kind.values), None)
         case IntegerType() | NumberType():
@@ -96,4 +97,4 @@ def _plainest(kind: PayloadType) -> Any:  # noqa: ANN401 - a JSON value
             value = []
         case ObjectType():
             value = _object(kind, "", {}, frozenset())
-    return _NOTHING if value is None or isinstance(value, Unknown) else value
+    return _NOTHING if value is None else value

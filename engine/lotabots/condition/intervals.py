@@ -86,6 +86,8 @@ def pick(numbers: Numbers, kind: IntegerType | NumberType) -> Number | None:
         return next((one for one in sorted(within.one_of) if within.holds(one)), None)
     if within.empty:
         return None
+    if whole and within.holds(0):
+        return 0
     candidates = _whole(within) if whole else _dense(within)
     return next((one for one in candidates if within.holds(one)), None)
 
@@ -133,7 +135,9 @@ def _dense(numbers: Numbers) -> Iterator[Number]:
 
 def _multiple(number: Number, digits: int, *, up: bool) -> int:
     """``number * 10**digits``, rounded to a whole number; exact, unlike decimal arithmetic."""
-    sign, figures, exponent = Decimal(number).as_tuple()
+    if isinstance(number, int):
+        return number * int(10**digits)
+    sign, figures, exponent = number.as_tuple()
     size = int("".join(map(str, figures)))
     shift = int(exponent) + digits
     signed = -size if sign else size

@@ -24,6 +24,8 @@ def number(token: Token, *, negative: bool) -> int | Decimal:
     Raises:
         RefusedError: if it has too many digits.
     """
+    if token.text.isdecimal() and len(token.text) <= MAX_DIGITS:
+        return -int(token.text) if negative else int(token.text)
     exponent = token.text.lower().partition("e")[2]
     _bound(token, len(token.text) <= _MAX_WRITTEN and len(exponent.lstrip("+-0")) <= _MAX_EXPONENT)
     whole, _, fraction = format(Decimal(token.text), "f").partition(".")

@@ -17,6 +17,7 @@ Whether the fields exist and the types fit is the business of `lotabots.conditio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, get_args
 
 from lotabots.condition import advice, literals
@@ -82,6 +83,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._index = 0
+        self._now = tokens[0]
         self._depth = 0
         self._leaves = 0
 
@@ -90,7 +92,7 @@ class _Parser:
             raise _refused(self._now, ("the condition is empty", "leave `when` out instead"))
         expr = self._or()
         if not self._at_end():
-            raise self._unexpected()
+            raise _unexpected(self._now)
         return expr
 
     # Conditions
@@ -147,13 +149,14 @@ class _Parser:
         self._enter(opening)
         inner = self._or()
         self._depth -= 1
-        if self._take(")") is None:
+        closing = self._take(")")
+        if closing is None:
             if self._at_end():
                 raise _refused(opening, ("this parenthesis is not closed", "add `)`"))
-            raise self._unexpected()
+            raise _unexpected(self._now)
         if self._now.text in _OPERATORS or self._now.text == "in":
             raise _refused(self._now, advice.COMPARED_CONDITION)
-        return inner
+        return replace(inner, start=opening.start, end=closing.end)
 
     def _has(self) -> Expr:
         self._leaf()
@@ -204,8 +207,6 @@ class _Parser:
         place = Token("word", name, called.end - len(name), called.end)
         if name not in _TESTS:
             raise _refused(place, advice.for_function(name))
-        if len(called.names) == 1:
-            raise _refused(place, (f"`{name}` needs a field", f'write `payload.x.{name}("text")`'))
         if self._now.kind != "text":
             raise _refused(self._now, (f"`{name}` takes a text", f'write `.{name}("text")`'))
         value = self._literal()
@@ -249,7 +250,7 @@ class _Parser:
             place = Token("text", "", value.start, value.end)
             message = "a literal is not a condition"
             raise _refused(place, (message, "compare a field with it: `payload.x == ...`"))
-        raise self._unexpected()
+        raise _unexpected(self._now)
 
     def _unchained(self, expr: Expr) -> Expr:
         if self._now.text in _OPERATORS or self._now.text == "in":
@@ -284,7 +285,7 @@ class _Parser:
             return field
         if token.kind in ("text", "number", "word"):
             raise _refused(token, advice.TWO_LITERALS)
-        raise self._unexpected()
+        raise _unexpected(self._now)
 
     def _literal_beside(self, field: FieldPath) -> Value:
         """The literal that a field on the left is compared with."""
@@ -309,18 +310,13 @@ class _Parser:
             return Value(value, start=token.start, end=digits.end)
         if token.kind == "word" and token.text in ("true", "false"):
             return Value(token.text == "true", start=token.start, end=token.end)
-        self._index -= token.kind != "end"
         if token.kind == "word":
-            called = self._next_text == "("
+            called = self._now.text == "("
             answer = advice.for_function if called else advice.for_bare_word
             raise _refused(token, answer(token.text))
-        raise self._unexpected()
+        raise _unexpected(token)
 
     # Tokens
-
-    @property
-    def _now(self) -> Token:
-        return self._tokens[self._index]
 
     @property
     def _next_text(self) -> str:
@@ -334,6 +330,7 @@ class _Parser:
         token = self._now
         if token.kind != "end":
             self._index += 1
+            self._now = self._tokens[self._index]
         return token
 
     def _take(self, operator: str) -> Token | None:
@@ -345,7 +342,7 @@ class _Parser:
     def _expect(self, operator: str) -> Token:
         token = self._take(operator)
         if token is None:
-            raise self._unexpected(f"add `{operator}`")
+            raise _unexpected(self._now, f"add `{operator}`")
         return token
 
     # Bounds and refusals
@@ -363,16 +360,17 @@ class _Parser:
             cure = "split the rule in two, or gather values in a list: `payload.x in [...]`"
             raise _refused(self._now, (message, cure))
 
-    def _unexpected(self, cure: str = "") -> RefusedError:
-        token = self._now
-        if token.kind == "end":
-            message = "the condition ends too early"
-            return _refused(token, (message, cure or "write a condition such as `payload.x == 1`"))
-        known = advice.for_word(token.text) if token.kind == "word" else None
-        if known is None and token.text == "-":
-            known = advice.for_symbol("-")
-        fallback = cure or "join conditions with `&&` or `||`"
-        return _refused(token, known or (f"unexpected `{token.text}`", fallback))
+
+def _unexpected(token: Token, cure: str = "") -> RefusedError:
+    """What to say about a token that does not belong where it stands."""
+    if token.kind == "end":
+        message = "the condition ends too early"
+        return _refused(token, (message, cure or "write a condition such as `payload.x == 1`"))
+    known = advice.for_word(token.text) if token.kind == "word" else None
+    if known is None and token.text == "-":
+        known = advice.for_symbol("-")
+    fallback = cure or "join conditions with `&&` or `||`"
+    return _refused(token, known or (f"unexpected `{token.text}`", fallback))
 
 
 def _refused(token: Token, answer: Advice) -> RefusedError:

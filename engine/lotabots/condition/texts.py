@@ -78,6 +78,12 @@ def pick(texts: Texts, kind: TextType | EnumType) -> str | Unknown | None:
     return Unknown(f"no text of the format `{kind.format}` was found that fits")
 
 
+def plainest(kind: TextType) -> str | None:
+    """A valid value of the type; None if none is known."""
+    samples = _SAMPLES.get(kind.format, ())
+    return next((one for one in samples if len(one) <= kind.max_length), None)
+
+
 def conforms(text: str, kind: TextType | EnumType) -> bool:
     """Whether `text` is a valid value of the type."""
     if isinstance(kind, EnumType):
@@ -87,7 +93,7 @@ def conforms(text: str, kind: TextType | EnumType) -> bool:
 
 
 _SAMPLES: Final = {
-    "": ("x",),
+    "": ("x", "y", "z", ""),
     "commit": tuple(digit * size for digit in "01a" for size in (40, 64)),
     "digest": tuple("sha256:" + digit * 64 for digit in "01a"),
     "email": ("a@example.org", "a@b", "c@d"),
@@ -95,7 +101,7 @@ _SAMPLES: Final = {
     "uri": ("https://example.org", "a:b", "c:d"),
     "version": ("1.0.0", "0.1.0", "1", "2", "3"),
 }
-"""Format -> examples of it, the plainest first."""
+"""Format -> examples of it (a test says so), the plainest first."""
 
 
 def _passes(text: str, test: TextTest, part: str) -> bool:

@@ -26,42 +26,51 @@ def tokenize(text: str) -> list[Token]:
     Raises:
         RefusedError: at the first character that begins no token.
     """
-    tokens = []
-    position = _skip(text, 0)
-    while position < len(text):
-        token = _next(text, position)
+    tokens: list[Token] = []
+    position = 0
+    while True:
+        found = _TOKEN.match(text, position)
+        if found is None or found.lastgroup is None:
+            break
+        kind = _KINDS[found.lastgroup]
+        token = Token(kind, found[kind], found.start(kind), found.end())
+        if kind != "operator":
+            _refuse_glued(text, token)
         tokens.append(token)
-        position = _skip(text, token.end)
+        position = token.end
+    _refuse_foreign(text, _END.match(text, position))
     tokens.append(Token("end", "", len(text), len(text)))
     return tokens
 
 
-# Patterns in the order they are tried. Every alternative is linear: no two of its parts can match
-# the same character, so hostile text cannot make the matcher go back and forth.
-_SPACE: Final = re.compile(r"[\t\n\f\r ]*")
-_TOKENS: Final[tuple[tuple[TokenKind, re.Pattern[str]], ...]] = (
-    ("text", re.compile(r"""[rR]"[^"\r\n]*"|[rR]'[^'\r\n]*'""")),
-    ("text", re.compile(r""""(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*'""")),
-    ("number", re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")),
-    ("word", re.compile(r"[A-Za-z_][A-Za-z0-9_]*")),
-    ("operator", re.compile(r"&&|\|\||==(?!=)|!=(?!=)|<=|>=|<(?!>)|[>!()\[\],.-]")),
+# Every alternative is linear: no two of its parts can match the same character, so hostile text
+# cannot make the matcher go back and forth. Raw text stands before words, which `r` would be.
+_TOKEN: Final = re.compile(
+    r"""[\t\n\f\r ]*(?:
+    (?P<text>[rR]"[^"\r\n]*"|[rR]'[^'\r\n]*'
+        |"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*')
+    |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<number>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+    |(?P<operator>&&|\|\||==(?!=)|!=(?!=)|<=|>=|<(?!>)|!(?!=)|[>()\[\],.-])
+    )""",
+    re.VERBOSE,
 )
+_KINDS: Final[dict[str, TokenKind]] = {
+    "text": "text",
+    "word": "word",
+    "number": "number",
+    "operator": "operator",
+}
+_END: Final = re.compile(r"[\t\n\f\r ]*")
 _FOREIGN: Final = re.compile(r"[!=]==|=~|=>|<>|//|[^\w\s]|\w+")
 _GLUED: Final = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
 
 
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
-
-
-def _next(text: str, position: int) -> Token:
-    for kind, pattern in _TOKENS:
-        found = pattern.match(text, position)
-        if found is not None:
-            token = Token(kind, found.group(), position, found.end())
-            _refuse_glued(text, token)
-            return token
+def _refuse_foreign(text: str, spaces: re.Match[str] | None) -> None:
+    """Refuse whatever is left after the last token."""
+    position = spaces.end() if spaces else 0
+    if position == len(text):
+        return
     if text[position] in "\"'":
         message, cure = advice.OPEN_TEXT
         raise RefusedError(message, cure, position, len(text))
