@@ -29,6 +29,7 @@ from lotabots.model.layout import (
     EVENTS_PATH,
     FLEET_PATH,
     GATES_PATH,
+    MANDATORY,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ def encode(fleet: Fleet) -> dict[str, Any]:
     `load` of these files gives an equal fleet, if `fleet` has no broken files. Types that had a
     name are spelled out.
     """
-    files = {path: data for path, data in _files(fleet, Style.SPARSE).items() if _says(data)}
+    described = _files(fleet, Style.SPARSE)
+    files = {
+        path: data for path, data in described.items() if path in MANDATORY or any(data.values())
+    }
     for bot in fleet.bots:
         path = bot.path or f"{BOTS_FOLDER}/{bot.name.lower()}.yaml"
         files[path] = _bot(bot, Style.SPARSE)
@@ -114,7 +118,3 @@ def _files(fleet: Fleet, style: Style) -> dict[str, Any]:
         GATES_PATH: GATES.table({"gates": fleet.gates}, style),
         EDGES_PATH: EDGES.table({"edges": fleet.edges}, style),
     }
-
-
-def _says(data: dict[str, Any]) -> bool:
-    return any(data.values())

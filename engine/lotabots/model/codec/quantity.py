@@ -33,10 +33,10 @@ _SIZES: Final = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-# No exponents: whoever reads a rule file should not have to count zeros. 28 digits are what
-# Decimal keeps exactly in its default context.
-_DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,10})?|\.[0-9]{1,10})", re.ASCII)
-_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)", re.ASCII)
+# No exponents: whoever reads a rule file should not have to count zeros. 27 digits are
+# within what Decimal keeps exactly in its default context.
+_DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})", re.ASCII)
+_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9}(?!ms))?)(ms|s|m|h|d)", re.ASCII)
 _SIZE: Final = re.compile(r"([0-9]{1,15})(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.ASCII)
 
 
@@ -46,7 +46,7 @@ def number() -> Codec[Decimal]:
     def read(node: Node, findings: Findings, _places: Places, _route: str) -> Decimal | None:
         value = _decimal(node, quoted=True)
         if value is None:
-            cure = "write digits with at most 18 places before and 10 after the point"
+            cure = "write digits with at most 18 places before and 9 after the point"
             expected(node, findings, "a number", cure)
         return None if value is None else Decimal(value)
 
