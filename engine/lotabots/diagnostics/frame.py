@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from lotabots.diagnostics.span import Span
 
 _CUT: Final = "\u2026"
+_BEFORE: Final = 4
+"""The part of the width, as a divisor, that a line cut at its start shows before the place."""
+
 _NARROWEST: Final = 20
 """Cells that a source line gets at least, however narrow the terminal is."""
 
@@ -68,6 +71,7 @@ def frame(marks: Sequence[Mark], sources: Sources, *, width: int) -> tuple[Row, 
         for part in _underlines(mark, sources):
             by_line.setdefault(part.line, []).append(part)
     path = marks[0].span.path
+    width = max(width, _NARROWEST)
     rows: list[Row] = []
     previous = 0
     for number in sorted(by_line):
@@ -100,20 +104,27 @@ def _skipped(
         return ()
     if number == previous + 2:
         between = sources.line(path, previous + 1) or ""
-        return (Row(previous + 1, _view(between, 1, 1, max(width, _NARROWEST)).text),)
+        return (Row(previous + 1, _view(between, 1, 1, width).text),)
     return (GAP,)
 
 
 def _line(number: int, line: str, parts: list[_Underline], width: int) -> Iterator[Row]:
-    """A source line and below it one row for each of its underlines."""
-    start = min(part.start for part in parts)
-    end = max(part.end for part in parts)
-    view = _view(line, start, end, max(width, _NARROWEST))
-    yield Row(number, view.text)
-    for part in sorted(parts, key=lambda part: (part.start, part.end)):
-        left = _cell(view, part.start)
-        length = max(_cell(view, part.end) - left, 1)
-        yield Row(None, f"{' ' * left}{part.sign * length} {clean(part.text)}".rstrip(), part.sign)
+    """A source line and below it one row for each of its underlines.
+
+    A line that is too long to show them all is shown once for each.
+    """
+    parts = sorted(parts, key=lambda part: (part.start, part.end))
+    start, end = parts[0].start, max(part.end for part in parts)
+    room = width - width // _BEFORE - 2 * cells(_CUT)
+    together = _width(line[:end], width) < width or _width(line[start - 1 : end], width) <= room
+    for group in [parts] if together else [[part] for part in parts]:
+        view = _view(line, group[0].start, max(part.end for part in group), width)
+        yield Row(number, view.text)
+        for part in group:
+            left = _cell(view, part.start)
+            length = max(_cell(view, part.end) - left, 1)
+            text = f"{' ' * left}{part.sign * length} {clean(part.text)}"
+            yield Row(None, text.rstrip(), part.sign)
 
 
 def _cell(view: _View, column: int) -> int:
@@ -123,7 +134,7 @@ def _cell(view: _View, column: int) -> int:
 
 def _view(line: str, start: int, end: int, width: int) -> _View:
     """As much of a line around the columns from `start` to `end` as fits into `width` cells."""
-    first = 1 if _width(line[:end], width) <= width - 1 else max(start - width // 4, 1)
+    first = 1 if _width(line[:end], width) <= width - 1 else max(start - width // _BEFORE, 1)
     text = _CUT if first > 1 else ""
     used = len(text)
     offsets: list[int] = []

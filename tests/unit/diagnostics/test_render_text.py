@@ -275,3 +275,14 @@ def test_any_place_in_any_file_can_be_shown(
     found = Diagnostic("LB101", Severity.ERROR, text, primary, related=tuple(related))
     report = render([found], {BOT: data}, color=False, width=width)
     assert all(character.isprintable() for line in report.split("\n") for character in line)
+
+
+def test_places_too_far_apart_for_one_width_show_their_line_twice() -> None:
+    text = "here: " + "x" * 500 + " there\n"
+    found = error(at(BOT, 1, 508, 513, "this"), "wrong", at(BOT, 1, 1, 5, "with that"))
+    assert frames(found, text, width=40).splitlines()[3:] == [
+        "1 | here: " + "x" * 29 + "\u2026",
+        "  | ---- with that",
+        "1 | \u2026" + "x" * 8 + " there",
+        "  |           ^^^^^ this",
+    ]
