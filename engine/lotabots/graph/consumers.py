@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 
 class _Bucket(NamedTuple):
-    """Starts of one event: by the node that their ``from:`` names, and, without one, by the
-    constant that their condition asks of the field at `path`.
+    """Starts of one event, by what they ask of it.
+
+    First by the node that their ``from:`` names; those without one by the constant that their
+    condition asks of the field at `path`.
     """
 
     by_source: Mapping[str, tuple[int, ...]]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from lotabots.condition.boxes import satisfiable
+from lotabots.condition.boxes import implies, satisfiable
 from lotabots.condition.check import check, root_type
 from lotabots.condition.expr import And, Compare, FieldPath, Flag, Value
 from lotabots.condition.parse import parse
@@ -114,6 +114,22 @@ class Feasibility:
         if isinstance(found, Unknown):
             return None
         return False if found is None else found
+
+    def doubt(self, when: str, event: str) -> str:
+        """Why nobody can tell whether `when` can hold; empty if the analysis was exact."""
+        if self.example(when, event) is not None:
+            return ""
+        found = self._examples.get((when, event, ()))
+        return found.reason if isinstance(found, Unknown) else ""
+
+    def implies(self, narrow: str, wide: str, event: str) -> bool:
+        """Whether `wide` is proved to hold whenever `narrow` does. Without text it always holds."""
+        if not wide or (narrow == wide and self.usable(wide, event) is not None):
+            return True
+        first, second = self.usable(narrow or "true", event), self.usable(wide, event)
+        if first is None or second is None:
+            return False
+        return implies(first, second, self.root(event)) is True
 
     def constants(self, when: str) -> Mapping[str, Constant]:
         """Fields that `when` pins to one value by a clause of its outermost ``&&``."""

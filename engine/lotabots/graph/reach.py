@@ -37,16 +37,17 @@ def reached(graph: FleetGraph, seeds: Iterable[int]) -> frozenset[int]:
     return frozenset(seen)
 
 
-def stuck(graph: FleetGraph, started: frozenset[int]) -> frozenset[int]:
-    """Of the vertices that are not `started`, those that do not merely wait for others of them.
+def stuck(graph: FleetGraph, started: frozenset[int]) -> tuple[frozenset[int], ...]:
+    """Groups of vertices that are not `started` and do not merely wait for others of them.
 
-    They are the ones to report: a circle of bots that wait for each other, or a start that no
-    sender can set off. What waits for them starts once they do.
+    They are the ones to report: a circle of bots and gates that wait for each other, or a start
+    that no sender can set off. What waits for them starts once they do.
     """
     waiting = [v for v in range(len(graph.vertices)) if v not in started]
     successors = {
         v: [hop.target for hop in graph.hops[v] if hop.target not in started] for v in waiting
     }
-    home = {v: n for n, members in enumerate(components(successors)) for v in members}
+    groups = components(successors)
+    home = {v: number for number, group in enumerate(groups) for v in group}
     fed = {home[t] for v in waiting for t in successors[v] if home[t] != home[v]}
-    return frozenset(v for v in waiting if home[v] not in fed)
+    return tuple(frozenset(group) for n, group in enumerate(groups) if n not in fed)

@@ -23,8 +23,8 @@ STATIC = [page for page in all_pages() if page.code.startswith("LB")]
 def test_the_bad_example_gives_exactly_the_findings_it_lists(page: CodePage):
     example = examples.read(page.markdown)
     found = concise(example.bad)
-    assert [line for line in found if f"[{page.code}]" in line] == list(example.expected)
     assert found == list(example.expected)
+    assert any(f"[{page.code}]" in line for line in found)
 
 
 @pytest.mark.parametrize("page", STATIC, ids=lambda page: page.code)

@@ -52,17 +52,17 @@ class RouteWithoutTrigger:
         arriving = {(route.source, route.target, route.event) for route in workspace.graph.flows}
         ends = {(source, target) for source, target, _ in arriving}
         for bot in workspace.fleet.bots:
-            emitted = {e.type: None for action in bot.actions for e in action.emits}
+            emitted = dict.fromkeys(e.type for action in bot.actions for e in action.emits)
             for output in bot.outputs:
                 target = output.destination
                 if not workspace.graph.knows(target) or target in workspace.doubts.awaiting:
                     continue
-                if not output.event:
-                    if emitted and (bot.name, target) not in ends:
-                        yield self._finding(workspace, bot, output, tuple(emitted))
-                elif output.event in emitted and output.event in workspace.fleet.events:
-                    if (bot.name, target, output.event) not in arriving:
-                        yield self._finding(workspace, bot, output, (output.event,))
+                sent = tuple(e for e in emitted if output.event in ("", e))
+                known = all(event in workspace.fleet.events for event in sent)
+                idle = (bot.name, target, output.event) not in arriving
+                lost = idle if output.event else (bot.name, target) not in ends
+                if sent and known and lost and not _explained(workspace, target, sent):
+                    yield self._finding(workspace, bot, output, sent)
 
     def _finding(
         self, workspace: Workspace, bot: Bot, output: Output, events: tuple[str, ...]
@@ -91,3 +91,14 @@ class RouteWithoutTrigger:
 
 
 CHECK = RouteWithoutTrigger()
+
+
+def _explained(workspace: Workspace, target: str, events: tuple[str, ...]) -> bool:
+    """Whether a trigger is there, and its condition can never hold: LB204 says it."""
+    graph = workspace.graph
+    return any(
+        number in graph.consumers.get(event, ())
+        and not graph.feasibility.possible(graph.starts[number].rule.when, event)
+        for number in graph.starts_of.get(target, ())
+        for event in events
+    )

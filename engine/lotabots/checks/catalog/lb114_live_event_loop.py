@@ -97,8 +97,9 @@ CHECK = LiveEventLoop()
 
 
 def _label(graph: FleetGraph, hop: Hop) -> Label:
-    made, source = hop.made, graph.vertices[hop.source]
-    place = made.at("type") if source in graph.bots else made.at("then", "emit")
+    source = graph.vertices[hop.source]
+    route = ("type",) if source in graph.bots else ("then", "emit")
+    place = hop.made.at(*route) if hop.made else graph.starts[hop.source].rule.span
     return Label(place, f"`{source}` sends `{hop.event}` to `{graph.vertices[hop.target]}`")
 
 

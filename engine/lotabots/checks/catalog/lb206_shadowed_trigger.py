@@ -1,0 +1,121 @@
+"""A trigger that an earlier one of the same bot always forestalls.
+
+## Why
+The triggers of a bot are tried in the order of the file, and the first that holds decides. A later
+one that only holds when an earlier one does is never reached; often it is the more careful one.
+
+## Bad
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+triggers:
+  - {type: event, pattern: build.completed, from: BuildBot}
+  - {type: event, pattern: build.completed, when: 'payload.branch == "main"', from: BuildBot}
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+```text
+rules/bots/testbot.yaml:5:5: error[LB206] this trigger of `TestBot` never decides: an earlier one always does
+```
+
+## Good
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+triggers:
+  - {type: event, pattern: build.completed, when: 'payload.branch == "main"', from: BuildBot}
+  - {type: event, pattern: build.completed, from: BuildBot}
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+"""
+
+# ruff: noqa: E501 - a page shows findings as they are printed
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from lotabots.checks.base import CheckInfo, Workspace
+from lotabots.checks.conditions import as_event
+from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.model.names import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.graph.nodes import Start
+
+
+class ShadowedTrigger:
+    """See the module."""
+
+    info = CheckInfo("LB206", "shadowed-trigger", Severity.ERROR, "0.1")
+
+    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
+        """One finding per trigger."""
+        graph = workspace.graph
+        events: dict[int, list[str]] = defaultdict(list)
+        crowded: dict[str, list[int]] = {}
+        for event in workspace.fleet.events:
+            by_node: dict[str, list[int]] = defaultdict(list)
+            for number in graph.consumers.get(event, ()):
+                events[number].append(event)
+                if graph.starts[number].node in graph.bots:
+                    by_node[graph.starts[number].node].append(number)
+            crowded.update((node + " " + event, those) for node, those in by_node.items())
+        shadowed: dict[int, dict[str, int]] = defaultdict(dict)
+        for key, numbers in crowded.items():
+            event = key.split(" ", 1)[1]
+            for place, number in enumerate(numbers):
+                earlier = _first_cover(workspace, event, number, earlier=numbers[:place])
+                if earlier is not None:
+                    shadowed[number][event] = earlier
+        for number, covers in sorted(shadowed.items()):
+            if len(covers) == len(events[number]):
+                yield self._finding(workspace, number, covers)
+
+    def _finding(self, workspace: Workspace, number: int, covers: dict[str, int]) -> Diagnostic:
+        graph = workspace.graph
+        start, (event, earlier) = graph.starts[number], next(iter(covers.items()))
+        witness = graph.feasibility.example(start.rule.when or "true", event)
+        return self.info.at(
+            Label(start.rule.span),
+            f"this trigger of `{start.node}` never decides: an earlier one always does",
+            subject=f"{start.node} {start.rule.pattern}",
+            related=(Label(graph.starts[earlier].rule.span, "this one decides"),),
+            help="put the narrower trigger first, or remove one of them",
+            example=as_event(event, witness) if isinstance(witness, dict) else "",
+        )
+
+
+CHECK = ShadowedTrigger()
+
+
+def _first_cover(
+    workspace: Workspace, event: str, number: int, *, earlier: list[int]
+) -> int | None:
+    """The first of `earlier` that holds whenever the start `number` does, for `event`."""
+    feasibility = workspace.graph.feasibility
+    start = workspace.graph.starts[number]
+    if not feasibility.possible(start.rule.when, event):
+        return None  # LB204 says it
+    for other in earlier:
+        before = workspace.graph.starts[other]
+        if _lets_in_all_of(before, start) and feasibility.implies(
+            start.rule.when, before.rule.when, event
+        ):
+            return other
+    return None
+
+
+def _lets_in_all_of(before: Start, start: Start) -> bool:
+    """Whether the ``from:`` of `before` lets in everybody that the one of `start` does."""
+    wide, narrow = before.rule.source, start.rule.source
+    return (
+        not wide or wide == narrow or ("*" not in narrow and narrow != "" and matches(wide, narrow))
+    )

@@ -1,0 +1,76 @@
+"""What never starts, without the consequences: shared by the checks of bots, gates and actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lotabots.graph.nodes import Route, patterns_meet
+from lotabots.graph.reach import reached, stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lotabots.checks.base import Workspace
+
+
+class Reachability(NamedTuple):
+    """What can start, and who is to be told that it cannot.
+
+    A group that waits for itself is reported once: as its first gate, or else its first bot.
+    """
+
+    started: frozenset[int]
+    gates: Mapping[str, frozenset[int]]
+    """Gate -> its group of vertices."""
+    bots: Mapping[str, frozenset[int]]
+    """Bot -> its group of vertices, in which there is no gate."""
+    unmet: frozenset[str]
+    """Nodes to which somebody sends what they have no trigger for: that is reported (LB113)."""
+
+
+def reachability(workspace: Workspace) -> Reachability:
+    """What can start, if everything that other checks report were right."""
+    graph = workspace.graph
+    fed = {hop.target for hops in graph.hops for hop in hops}
+    explained = {
+        number
+        for number in range(len(graph.starts))
+        if number not in fed and not _shut(workspace, number)
+    }
+    doubtful = {
+        number for node in workspace.doubts.awaiting for number in graph.starts_of.get(node, ())
+    }
+    started = reached(graph, sorted(graph.initial | explained | doubtful))
+    unmet = {route.target for route in graph.routes if route not in graph.flows}
+    gates: dict[str, frozenset[int]] = {}
+    bots: dict[str, frozenset[int]] = {}
+    for group in stuck(graph, started):
+        nodes = {graph.vertices[vertex] for vertex in group}
+        shut = sorted(node for node in nodes if node in graph.gates)
+        if shut:
+            gates[shut[0]] = group
+        else:
+            bots.update(dict.fromkeys(sorted(nodes)[:1], group))
+    return Reachability(started, gates, bots, frozenset(unmet))
+
+
+def _shut(workspace: Workspace, number: int) -> bool:
+    """Whether events are sent to a start, and only its condition refuses every one of them.
+
+    A start to which nothing is sent has a finding of its own (LB104, LB112), and so has a
+    condition that no event at all can meet (LB204).
+    """
+    graph = workspace.graph
+    start = graph.starts[number]
+    events = [e for e in workspace.fleet.events if number in graph.consumers.get(e, ())]
+    if not any(graph.feasibility.possible(start.rule.when, event) for event in events):
+        return False
+    for event in events:
+        outside = graph.outside.get(event, ())
+        if any(not start.rule.source or patterns_meet(start.rule.source, s) for s in outside):
+            return True
+        for made in graph.producers.get(event, ()):
+            sent = made.node in graph.gates or Route(made.node, event, start.node) in graph.routes
+            if sent and start.accepts(made.node):
+                return True
+    return False
