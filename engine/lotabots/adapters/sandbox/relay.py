@@ -1,0 +1,226 @@
+"""Carries TCP connections across the wall of a private network, one granted destination each.
+
+Inside, a destination appears under its own address: a literal address is added to the loopback, a
+name gets an address of 127.77.0.0/16 and a line in the hosts file. Names are resolved outside, for
+each connection. A relay never reads what it carries, so there is nothing to trick by its content.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lotabots.adapters.sandbox import kernel
+from lotabots.adapters.sandbox.namespace import join, listen
+from lotabots.adapters.sandbox.report import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lotabots.policy.project_kernel import Net
+
+_MAX_CONNECTIONS: Final = 128
+_CONNECT_TIMEOUT_S: Final = 20
+_CHUNK: Final = 65_536
+_NAMES: Final = ipaddress.ip_address("127.77.0.0")
+_LOCALHOST: Final = "127.0.0.1"
+
+
+class Destination(NamedTuple):
+    """`text` is the grant; connections to `inside`:`port` in the sandbox go to `host`:`port`."""
+
+    text: str
+    host: str
+    port: int
+    inside: str
+
+
+def destinations(net: Net) -> tuple[Destination, ...]:
+    """The granted destinations with their addresses inside.
+
+    Raises:
+        RefusedError: a host is neither an address nor a name that can stand for one.
+    """
+    found: list[Destination] = []
+    names: dict[str, str] = {}
+    for text in dict.fromkeys(net.connect):
+        host, _, port = text.rpartition(":")
+        host = host.strip("[]")
+        inside = _inside(host, names)
+        found.append(Destination(text, host, int(port), inside))
+    return tuple(found)
+
+
+def hosts_file(found: Sequence[Destination]) -> str:
+    """The hosts file of the sandbox: itself and the granted names."""
+    lines = ["127.0.0.1 localhost sandbox", "::1 localhost"]
+    lines += [f"{one.inside} {one.host}" for one in found if not _is_address(one.host)]
+    return "\n".join(dict.fromkeys(lines)) + "\n"
+
+
+def connect_outward(pid: int, found: Sequence[Destination], log: int) -> int:
+    """Listen in the network of `pid` and relay to the hosts outside; the relay's process id.
+
+    Raises:
+        RefusedError: an address cannot be offered inside.
+    """
+    listeners = listen(pid, [(one.inside, one.port) for one in found])
+    targets = [(one.text, (one.host, one.port)) for one in found]
+
+    def run() -> None:
+        _serve(listeners, targets, log=log, kind="connect")
+
+    relay = _spawn(run)
+    for listener in listeners:
+        listener.close()
+    return relay
+
+
+def connect_inward(pid: int, ports: Sequence[int], log: int) -> int:
+    """Listen on loopback `ports` outside and relay into the network of `pid`.
+
+    Raises:
+        RefusedError: a port is taken.
+    """
+    listeners = [_outside(port) for port in ports]
+    targets = [(f"{_LOCALHOST}:{port}", (_LOCALHOST, port)) for port in ports]
+
+    def prepare() -> None:
+        join(pid, "net", kernel.CLONE_NEWNET)
+
+    def run() -> None:
+        _serve(listeners, targets, log=log, kind="accept")
+
+    relay = _spawn(run, prepare=prepare)
+    for listener in listeners:
+        listener.close()
+    return relay
+
+
+def _inside(host: str, names: dict[str, str]) -> str:
+    if _is_address(host):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified or address.is_multicast:
+            raise RefusedError(f"`{host}` is not the address of a host")
+        return str(address)
+    if host == "localhost":
+        return _LOCALHOST
+    return names.setdefault(host, str(_NAMES + len(names) + 1))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _outside(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_LOCALHOST, port))
+    except OSError as error:
+        listener.close()
+        raise RefusedError(f"port {port} of `net.bind`: {error.strerror}") from error
+    listener.listen()
+    return listener
+
+
+def _spawn(run: Callable[[], None], *, prepare: Callable[[], None] = lambda: None) -> int:
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        prepare()
+        # Only now: joining a user namespace forgets the parent's death signal.
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:
+            run()
+    finally:
+        os._exit(0)
+
+
+def _serve(
+    listeners: Sequence[socket.socket],
+    targets: Sequence[tuple[str, tuple[str, int]]],
+    *,
+    log: int,
+    kind: str,
+) -> None:
+    slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+    threads = [
+        threading.Thread(target=_accept, args=(listener, target, slots, log, kind), daemon=True)
+        for listener, target in zip(listeners, targets, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _accept(
+    listener: socket.socket,
+    target: tuple[str, tuple[str, int]],
+    slots: threading.BoundedSemaphore,
+    log: int,
+    kind: str,
+) -> None:
+    while True:
+        slots.acquire()
+        near, _ = listener.accept()
+        threading.Thread(target=_carry, args=(near, target, slots, log, kind), daemon=True).start()
+
+
+def _carry(
+    near: socket.socket,
+    target: tuple[str, tuple[str, int]],
+    slots: threading.BoundedSemaphore,
+    log: int,
+    kind: str,
+) -> None:
+    text, address = target
+    try:
+        with near:
+            far = socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S)
+            _note(log, {"kind": kind, "target": text, "result": "granted"})
+            with far:
+                far.settimeout(None)
+                back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+                back.start()
+                _pump(near, far)
+                back.join()
+    except OSError as error:
+        _note(log, {"kind": kind, "target": text, "result": "failed", "error": str(error)})
+    finally:
+        slots.release()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while chunk := source.recv(_CHUNK):
+            sink.sendall(chunk)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        # One end is gone: wake the other direction, which closes both.
+        for end in (source, sink):
+            _shut(end)
+
+
+def _shut(end: socket.socket) -> None:
+    try:
+        end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _note(log: int, entry: dict[str, str]) -> None:
+    """One line, in one write: lines of several threads do not mix."""
+    os.write(log, json.dumps(entry).encode()[:2000] + b"\n")

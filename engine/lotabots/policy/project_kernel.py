@@ -1,0 +1,192 @@
+"""Grants to sandbox policy: what the kernel will allow one run of an action.
+
+The projection names paths and numbers only; whether the paths exist and the host can keep the
+policy is the sandbox's question. A placeholder that has no place, a secret without a value, a
+destination that is not ``host:port``: each is a problem, and a policy with problems is not made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lotabots.model.bot import Bot, Grants
+
+VERSION: Final = 1
+MIB: Final = 2**20
+DESTINATION: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|(?!-)[A-Za-z0-9.-]{1,253}):[0-9]{1,5}", re.ASCII
+)
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_MAX_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one run, over all its processes together. Exceeding one ends the run."""
+
+    memory_mb: int = 512
+    processes: int = 32
+    open_files: int = 1024
+    cpu_s: int = 300
+    wall_s: int = 3600
+    output_bytes: int = 16 * MIB
+    disk_mb: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """`connect` lists ``host:port`` destinations, `bind` ports that are reachable from outside."""
+
+    connect: tuple[str, ...] = ()
+    bind: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelPolicy:
+    """What one run may touch. Paths are absolute and recursive; nothing else exists for it.
+
+    `runtime` paths can be read and mapped as code, but not started as programs; `exec` paths can.
+    """
+
+    name: str = ""
+    cwd: str = "/"
+    read: tuple[str, ...] = ()
+    runtime: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    proc: str = "own"
+    dev: tuple[str, ...] = ("null", "zero", "full", "random", "urandom")
+    net: Net = field(default_factory=Net)
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    def plain(self) -> dict[str, Any]:
+        """The policy as JSON-able data, the format of ``lotabots sandbox run --policy``."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "cwd": self.cwd,
+            "read": list(self.read),
+            "runtime": list(self.runtime),
+            "write": list(self.write),
+            "exec": list(self.exec),
+            "proc": self.proc,
+            "dev": list(self.dev),
+            "net": {"connect": list(self.net.connect), "bind": list(self.net.bind)},
+            "env": dict(self.env),
+            "limits": {name: getattr(self.limits, name) for name in Limits.__slots__},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a placeholder lies on the host; `code` places hold libraries, not data."""
+
+    path: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The policy of an action, or the problems that kept it from being made."""
+
+    policy: KernelPolicy | None
+    problems: tuple[str, ...] = ()
+
+
+def project(
+    bot: Bot,
+    grants: Grants,
+    *,
+    cwd: str,
+    places: Mapping[str, Place],
+    secrets: Mapping[str, str],
+    env: Mapping[str, str],
+) -> Projection:
+    """Turn `grants` into a policy; `places` gives each ``{placeholder}`` its folder on the host.
+
+    Granted secrets become environment variables of their name. The result depends on the
+    arguments only.
+    """
+    problems = tuple(_problems(grants, places=places, secrets=secrets, env=env))
+    if problems:
+        return Projection(policy=None, problems=problems)
+    code = [path for path in grants.read if _is_code(path, places)]
+    granted = {name: secrets[name] for name in grants.secrets}
+    policy = KernelPolicy(
+        name=bot.name,
+        cwd=cwd,
+        read=_expanded([path for path in grants.read if path not in code], places),
+        runtime=_expanded(code, places),
+        write=_expanded(grants.write, places),
+        exec=_expanded(grants.exec, places),
+        net=Net(connect=tuple(sorted(set(grants.network)))),
+        env={**env, **granted},
+        limits=_limits(bot, grants),
+    )
+    return Projection(policy=policy)
+
+
+def valid_destination(text: str) -> bool:
+    """Whether `text` is ``host:port`` with a port between 1 and 65535."""
+    if not DESTINATION.fullmatch(text):
+        return False
+    return 1 <= int(text.rpartition(":")[2]) <= _MAX_PORT
+
+
+def _problems(
+    grants: Grants,
+    *,
+    places: Mapping[str, Place],
+    secrets: Mapping[str, str],
+    env: Mapping[str, str],
+) -> Iterator[str]:
+    for path in (*grants.read, *grants.write, *grants.exec):
+        yield from _path_problems(path, places)
+    for destination in grants.network:
+        if not valid_destination(destination):
+            yield f"network grant `{destination}` is not host:port"
+    for name in grants.secrets:
+        if name not in secrets:
+            yield f"secret `{name}` has no value"
+        if name in env:
+            yield f"secret `{name}` has the name of a plain variable"
+
+
+def _path_problems(path: str, places: Mapping[str, Place]) -> Iterator[str]:
+    names = _PLACEHOLDER.findall(path)
+    for name in names:
+        if name not in places:
+            yield f"`{{{name}}}` in `{path}` has no place"
+    if not names and not path.startswith("/"):
+        yield f"path `{path}` is neither absolute nor begins with a placeholder"
+    if names and not path.startswith("{"):
+        yield f"a placeholder stands only at the beginning, not as in `{path}`"
+    if ".." in path.split("/"):
+        yield f"path `{path}` leaves its folder"
+
+
+def _is_code(path: str, places: Mapping[str, Place]) -> bool:
+    return any(places[name].code for name in _PLACEHOLDER.findall(path))
+
+
+def _expanded(paths: tuple[str, ...] | list[str], places: Mapping[str, Place]) -> tuple[str, ...]:
+    texts = {_PLACEHOLDER.sub(lambda found: places[found[1]].path, path) for path in paths}
+    return tuple(sorted(texts))
+
+
+def _limits(bot: Bot, grants: Grants) -> Limits:
+    """Sizes round up to the unit of the policy, so that a grant is never cut short."""
+    return Limits(
+        memory_mb=-(-grants.memory // MIB),
+        processes=grants.processes,
+        cpu_s=grants.cpu,
+        wall_s=int(-(-bot.constraints.timeout // 1)),
+        output_bytes=grants.output,
+        disk_mb=-(-grants.disk // MIB),
+    )
