@@ -83,7 +83,9 @@ def pick(numbers: Numbers, kind: IntegerType | NumberType) -> Number | None:
     within = numbers.meet(Numbers(low=kind.minimum, high=kind.maximum))
     whole = isinstance(kind, IntegerType)
     if within.one_of is not None:
-        return next((one for one in sorted(within.one_of) if within.holds(one)), None)
+        named = sorted(int(one) if one == int(one) else one for one in within.one_of)
+        fits = (one for one in named if isinstance(one, int) or not whole)
+        return next((one for one in fits if within.holds(one)), None)
     if within.empty:
         return None
     if whole and within.holds(0):
