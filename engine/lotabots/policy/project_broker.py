@@ -176,7 +176,7 @@ def _pull(*names: str) -> tuple[str, ...]:
 
 
 def _read(*names: str) -> tuple[str, ...]:
-    """The subjects that looking up messages of streams takes."""
+    """The subjects that looking up messages of streams, and reading through them, takes."""
     return tuple(
         subject
         for name in names
@@ -185,6 +185,8 @@ def _read(*names: str) -> tuple[str, ...]:
             f"$JS.API.STREAM.MSG.GET.{name}",
             f"$JS.API.DIRECT.GET.{name}",
             f"$JS.API.DIRECT.GET.{name}.>",
+            f"$JS.API.CONSUMER.CREATE.{name}",
+            f"$JS.API.CONSUMER.DELETE.{name}.*",
         )
     )
 
@@ -200,7 +202,7 @@ _CORE_USERS: Final = (
         (
             *("lb.ev.gate.>", "lb.ev.engine.>", "lb.dec.>", "lb.work.>", "lb.retry.>"),
             *("lb.out.dead.>", "lb.ctl.engine.>", "_R_.>"),
-            *_pull(EVENTS, RETRY),
+            *_pull(EVENTS, RETRY, DECISIONS, ATTEMPTS, OUTCOMES, CONTROL),
             *_read(*_ALL_STREAMS),
         ),
         (_inbox("engine"), "lb.api.>"),

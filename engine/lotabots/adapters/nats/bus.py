@@ -200,7 +200,7 @@ class Puller:
             self._asked = max(0, self._asked - 1)
             if self._group:
                 self._pin = headers.get("Nats-Pin-Id", self._pin)
-            self._ready.append(_delivery(message))
+            self._ready.append(delivery_of(message))
         elif status == "423":  # another client is pinned now
             self._pin = ""
             self._asked = 0
@@ -256,8 +256,8 @@ def _expected(ack: Ack | None, message: Outgoing) -> Ack:
     return ack
 
 
-def _delivery(message: Msg) -> Delivery:
-    """Read the delivery's place from its reply subject (ADR-15 of nats-architecture).
+def delivery_of(message: Msg) -> Delivery:
+    """A delivery, its place read from the reply subject (ADR-15 of nats-architecture).
 
     ``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>``; the
     newer form has a domain and an account hash after ``ACK``.
