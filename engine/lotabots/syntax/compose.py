@@ -140,7 +140,7 @@ class _Composer:
         span = _new(
             Span, (self._path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
         )
-        if style == "|" or style == ">":  # noqa: PLR1714 - twice as fast as a set
+        if style and style in "|>":
             span = self._trimmed(span, start.index, end.index)
         if len(text) > MAX_SCALAR:
             self._stop(span, f"a text is longer than {MAX_SCALAR} characters")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lotabots.diagnostics.span import Span
     from lotabots.syntax.nodes import Node, Scalar
 
-_DIRECTIVE: Final = re.compile(r"^%[^\r\n]*", re.MULTILINE)
+_DIRECTIVE: Final = r"(?m)^%[^\r\n]*"
 _WRITE_OUT: Final = "write the value out where it is needed"
 
 
@@ -68,7 +68,7 @@ def alias(span: Span, name: str, anchored: Node | None) -> Diagnostic:
 
 def directive(path: str, text: str) -> Diagnostic:
     """A ``%YAML`` or ``%TAG`` line before the document."""
-    found = _DIRECTIVE.search(text)
+    found = re.search(_DIRECTIVE, text)
     start, end = found.span() if found else (0, 0)
     return FORBIDDEN_YAML.at(
         Label(span_of(path, text, start, end)),

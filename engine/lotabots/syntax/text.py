@@ -16,7 +16,7 @@ _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _VISIBLE_ASCII: Final = bytes((0x09, 0x0A, 0x0D, *range(0x20, 0x7F)))
 # Controls that terminals obey, breaks that only some tools count as lines, marks that change the
 # order in which text is shown ("Trojan Source"), and what Unicode says is no character.
-_REFUSED: Final = re.compile(
+_REFUSED: Final = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
     "\ufffe\uffff]"
 )
@@ -33,7 +33,7 @@ def decode(path: str, data: bytes) -> tuple[str | None, tuple[Diagnostic, ...]]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return None, (_not_utf8(path, data, error.start),)
-    if (found := _REFUSED.search(text)) is not None:
+    if (found := re.search(_REFUSED, text)) is not None:
         return None, (_refused_character(path, text, found.start()),)
     return text, ()
 
@@ -71,7 +71,7 @@ def _not_utf8(path: str, data: bytes, position: int) -> Diagnostic:
 
 
 def _refused_character(path: str, text: str, position: int) -> Diagnostic:
-    more = len(_REFUSED.findall(text)) - 1
+    more = len(re.findall(_REFUSED, text)) - 1
     return SYNTAX.at(
         Label(span_of(path, text, position, position + 1)),
         f"character U+{ord(text[position]):04X} is not allowed: it is invisible or controls how "
