@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lotabots.graph.cycles import components
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from lotabots.graph.build import FleetGraph
     from lotabots.graph.nodes import Hop
@@ -47,14 +47,18 @@ def members(bits: int) -> list[int]:
 
 
 def shortest_path(
-    graph: FleetGraph, sources: Iterable[int], target: int, *, without: frozenset[str] = frozenset()
+    graph: FleetGraph,
+    sources: Iterable[int],
+    targets: Container[int],
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> tuple[Hop, ...]:
-    """The fewest hops from one of `sources` to `target`, not through the gates `without`."""
+    """The fewest hops from one of `sources` to one of `targets`, not through gates `without`."""
     came_by: dict[int, Hop | None] = dict.fromkeys(sources)
     queue = deque(came_by)
     while queue:
         for hop in _open(graph, graph.hops[queue.popleft()], without):
-            if hop.target == target:
+            if hop.target in targets:
                 return _trail(hop, came_by)
             if hop.target not in came_by:
                 came_by[hop.target] = hop

@@ -1,0 +1,94 @@
+"""An action that exercises what a boundary of its bot denies.
+
+## Why
+A boundary is a promise to everybody else. An action inside one, by its capability or by what that
+implies (``implies:`` in ``rules/capabilities.yaml``), is rejected each time it is started.
+
+## Bad
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+boundaries: [{deny: test.run, on: production, reason: tests never touch production}]
+triggers: [{type: event, pattern: build.completed, from: BuildBot}]
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+```text
+rules/bots/testbot.yaml:6:45: error[LB303] the action `test` breaks a boundary of `TestBot`
+```
+
+## Good
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+boundaries: [{deny: test.run, on: production, reason: tests never touch production}]
+triggers: [{type: event, pattern: build.completed, from: BuildBot}]
+actions:
+  - name: test
+    capability: test.run
+    on: staging
+    command: test
+    emits: [test.completed]
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lotabots.checks.authority import contradictions, forbidden
+from lotabots.checks.base import CheckInfo, Workspace
+from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.model.capability import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.model.bot import Action, Bot, Boundary
+    from lotabots.model.capability import CapabilityTree
+
+
+class ActionInsideBoundary:
+    """See the module."""
+
+    info = CheckInfo("LB303", "action-inside-boundary", Severity.ERROR, "0.1")
+
+    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
+        """One finding per action and boundary."""
+        tree = workspace.fleet.capabilities
+        for bot in workspace.fleet.bots:
+            if bot.boundaries:
+                yield from self._judge(bot, tree)
+
+    def _judge(self, bot: Bot, tree: CapabilityTree) -> Iterator[Diagnostic]:
+        told = [(claim, boundary) for claim, boundary, _ in contradictions(bot, tree)]
+        for action in bot.actions:
+            exercised = tree.closure(action.capability) if action.capability else ()
+            for boundary in bot.boundaries:
+                if boundary.unless_approved or any(
+                    other is boundary and covers(claim.capability, action.capability)
+                    for claim, other in told
+                ):
+                    continue  # LB304 and LB301 say it
+                denied = next(forbidden(boundary, exercised, on=action.on), "")
+                if denied:
+                    yield self._finding(bot, action, boundary, denied=denied)
+
+    def _finding(self, bot: Bot, action: Action, boundary: Boundary, *, denied: str) -> Diagnostic:
+        by = "" if denied == action.capability else f" by implying `{denied}`"
+        message = f"the action `{action.name}` breaks a boundary of `{bot.name}`{by}"
+        return self.info.at(
+            Label(action.at("capability")),
+            message,
+            subject=f"{bot.name} {action.name}",
+            related=(Label(boundary.at("deny"), boundary.reason or "denied here"),),
+            help=f"leave it to `{boundary.delegate}`"
+            if boundary.delegate
+            else "let another bot do it, or narrow the boundary with `except:` or `on:`",
+        )
+
+
+CHECK = ActionInsideBoundary()

@@ -1,0 +1,127 @@
+"""An action that needs a person's approval can be asked for without one.
+
+## Why
+A boundary with ``unless: approval`` is lifted only for the event of a gate that has joined a
+person's decision. A trigger that takes its event from anybody else asks in vain: every such event
+is rejected. If it was meant as a way around, it is not one.
+
+## Bad
+```yaml
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+boundaries: [{deny: test.run, unless: approval, reason: a person says when}]
+triggers: [{type: event, pattern: build.completed, from: BuildBot}]
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+```
+```text
+rules/bots/testbot.yaml:4:35: error[LB304] `BuildBot` can ask for `test` without the approval it needs
+```
+
+## Good
+```yaml
+# file: rules/events.yaml
+events:
+  change.pushed: {external: true, emitters: [ingress.git], payload: {repository: string}}
+  build.completed: {emitters: [BuildBot], payload: {repository: string}}
+  approval.granted: {external: true, approval: true, emitters: [cli.*], payload: {repository: string}}
+  test.requested: {emitters: [gate.asked], payload: {repository: string}}
+  test.completed: {terminal: true, emitters: [TestBot], payload: {repository: string}}
+# file: rules/gates.yaml
+gates:
+  - name: asked
+    all: [{pattern: build.completed, from: BuildBot}, {pattern: approval.granted}]
+    join_on: [payload.repository]
+    within: 1h
+    then: {emit: test.requested}
+# file: rules/bots/buildbot.yaml
+bot: {name: BuildBot, version: 1.0.0}
+scope: [build]
+triggers: [{type: event, pattern: change.pushed}]
+actions:
+  - {name: build, type: execute, capability: build, command: build, emits: [build.completed]}
+outputs: [{type: message, event: build.completed, destination: gate.asked}]
+# file: rules/bots/testbot.yaml
+bot: {name: TestBot, version: 1.0.0}
+scope: [test]
+boundaries: [{deny: test.run, unless: approval, reason: a person says when}]
+triggers: [{type: event, pattern: test.requested, from: gate.asked}]
+actions:
+  - {name: test, type: execute, capability: test.run, command: test, emits: [test.completed]}
+# file: graphs/dependencies.yaml
+edges:
+  - {from: BuildBot, to: gate.asked, via: [build.completed]}
+  - {from: gate.asked, to: TestBot, via: [test.requested]}
+```
+"""
+
+# ruff: noqa: E501 - a page shows files and findings as they are
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from lotabots.checks.base import CheckInfo, Workspace
+from lotabots.diagnostics.codes import APPROVAL_MISSING
+from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.policy.legality import Law
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.graph.nodes import Start
+    from lotabots.policy.decision import Reject
+
+
+class ApprovalBypassed:
+    """See the module."""
+
+    info = CheckInfo("LB304", "approval-bypassed", Severity.ERROR, "0.1")
+
+    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
+        """One finding per trigger."""
+        graph = workspace.graph
+        sources: dict[int, set[str]] = defaultdict(set)
+        for route, starts in graph.flows.items():
+            for number in starts:
+                sources[number].add(route.source)
+        law = Law(workspace.fleet, graph)
+        for number, start in enumerate(graph.starts):
+            refused = _refused(law, start)
+            unapproved = sorted(sources[number] - graph.approving)
+            if refused is not None and (unapproved or number in graph.initial):
+                yield self._finding(workspace, start, unapproved, refused=refused)
+
+    def _finding(
+        self, workspace: Workspace, start: Start, sources: list[str], *, refused: Reject
+    ) -> Diagnostic:
+        action = start.action.name if start.action else ""
+        outside = "a schedule" if start.scheduled else "somebody outside the fleet"
+        who = f"`{sources[0]}`" if sources else outside
+        gates = ", ".join(f"`{node}`" for node in sorted(workspace.graph.approving))
+        return self.info.at(
+            Label(start.rule.at("pattern")),
+            f"{who} can ask for `{action}` without the approval it needs",
+            subject=f"{start.node} {action}",
+            related=(Label(refused.rule.span, "approval is required here"),),
+            help=f"narrow it with `from:` to a gate that joins an approval ({gates})"
+            if gates
+            else "let a gate join the event with an approval, and take its event `from:` the gate",
+        )
+
+
+CHECK = ApprovalBypassed()
+
+
+def _refused(law: Law, start: Start) -> Reject | None:
+    """The boundary that only an approval lifts, if `start` is inside one."""
+    bot = law.graph.bots.get(start.node)
+    if bot is None or start.action is None:
+        return None
+    if not any(boundary.unless_approved for boundary in bot.boundaries):
+        return None
+    refused = law.power(bot, start.action, approved=False)
+    return refused if refused is not None and refused.code == APPROVAL_MISSING.code else None
