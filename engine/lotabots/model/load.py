@@ -36,6 +36,7 @@ from lotabots.model.layout import (
     is_bot_file,
     is_yaml,
 )
+from lotabots.model.subject import with_subjects
 from lotabots.syntax.compose import compose
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class _Read(NamedTuple):
     places: Places
 
 
+class _Reading(NamedTuple):
+    """What has been found so far, and the trees of the files that could be parsed."""
+
+    findings: Findings
+    trees: dict[str, Node]
+
+
 def load(files: Mapping[str, bytes]) -> Loaded:
     """Read a workspace.
 
@@ -67,40 +75,38 @@ def load(files: Mapping[str, bytes]) -> Loaded:
         files: content by path relative to the workspace, with forward slashes. Files that are not
             YAML are ignored.
     """
-    findings: Findings = []
+    reading = _Reading([], {})
+    findings = reading.findings
     single = {path: _Read({}, {}) for path in SHAPES}
     bots: list[Bot] = []
     for path in sorted(files):
         if path in SHAPES:
-            single[path] = _file(path, files[path], SHAPES[path], findings)
+            single[path] = _file(path, files[path], SHAPES[path], reading)
         elif is_bot_file(path):
-            bots.extend(_bot(path, files[path], findings))
+            bots.extend(_bot(path, files[path], reading))
         elif is_yaml(path):
             findings.append(_unexpected(path))
     _missing(files, findings)
     fleet = _fleet(single, _once(bots, findings), findings)
-    ordered = in_order(findings)
+    ordered = in_order(with_subjects(findings, reading.trees))
     return Loaded(_with_broken(fleet, ordered), ordered)
 
 
-def _file(path: str, data: bytes, shape: Shape, findings: Findings) -> _Read:
+def _file(path: str, data: bytes, shape: Shape, reading: _Reading) -> _Read:
     node, faults = compose(path, data)
-    findings.extend(faults)
+    reading.findings.extend(faults)
+    places: Places = {}
     if node is None:
         if not faults:
-            findings.append(_empty(path, shape))
-        return _Read({}, {})
-    return _mapping(node, shape, findings)
-
-
-def _mapping(node: Node, shape: Shape, findings: Findings) -> _Read:
-    places: Places = {}
-    collected = shape.collect(node, findings, places)
+            reading.findings.append(_empty(path, shape))
+        return _Read({}, places)
+    reading.trees[path] = node
+    collected = shape.collect(node, reading.findings, places)
     return _Read(collected[0] if collected else {}, places)
 
 
-def _bot(path: str, data: bytes, findings: Findings) -> list[Bot]:
-    values, places = _file(path, data, BOT_FILE, findings)
+def _bot(path: str, data: bytes, reading: _Reading) -> list[Bot]:
+    values, places = _file(path, data, BOT_FILE, reading)
     if "name" not in values:
         return []
     return [Bot(path=path, span=places["name"], places=places, **values)]
