@@ -16,7 +16,8 @@ from lotabots.condition.verdict import Unknown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MAX_STATES: Final = 20_000
+MAX_STEPS: Final = 200_000
+"""Characters tried in one search, a matter of some tenths of a second."""
 
 
 class Parts(NamedTuple):
@@ -31,16 +32,16 @@ class Parts(NamedTuple):
     not_equal: tuple[str, ...]
 
 
-def shortest(parts: Parts, max_length: int) -> str | Unknown | None:
+def shortest(parts: Parts, max_length: int, *, max_steps: int = MAX_STEPS) -> str | Unknown | None:
     """A shortest text of at most `max_length` characters; None is a proof that there is none."""
     search = _Search(parts)
     start = search.start()
     if start is None or len(parts.head) > max_length:
         return None
     came_from: dict[_State, tuple[_State, str] | None] = {start: None}
-    level = deque([(start, len(parts.head))])
-    while level:
-        state, length = level.popleft()
+    queue = deque([(start, len(parts.head))])
+    while queue:
+        state, length = queue.popleft()
         if search.accepts(state):
             return parts.head + _spelled(state, came_from)
         if length == max_length:
@@ -49,9 +50,10 @@ def shortest(parts: Parts, max_length: int) -> str | Unknown | None:
             following = search.step(state, char)
             if following is not None and following not in came_from:
                 came_from[following] = (state, char)
-                level.append((following, length + 1))
-        if len(came_from) > MAX_STATES:
-            return Unknown(f"the texts need more than {MAX_STATES} steps to tell apart")
+                queue.append((following, length + 1))
+        max_steps -= len(search.alphabet)
+        if max_steps < 0:
+            return Unknown("the parts of the texts fit together in too many ways to try them all")
     return None
 
 
@@ -89,6 +91,7 @@ class _Machine:
         tree = _Tree(texts)
         self._children = tree.children
         self._fallback = [0] * len(tree.children)
+        self._known: dict[tuple[int, str], int] = {}
         self.bits = [tree.ends.get(node, 0) for node in range(len(tree.children))]
         queue = deque([0])
         while queue:
@@ -99,9 +102,17 @@ class _Machine:
                 queue.append(node)
 
     def step(self, node: int, char: str) -> int:
-        while node and char not in self._children[node]:
+        """The node after one more character. Long ways down are walked once and remembered."""
+        walked: list[int] = []
+        while node and char not in self._children[node] and (node, char) not in self._known:
+            walked.append(node)
             node = self._fallback[node]
-        return self._children[node].get(char, 0)
+        found = self._known.get((node, char))
+        if found is None:
+            found = self._children[node].get(char, 0)
+        for one in walked:
+            self._known[one, char] = found
+        return found
 
 
 class _Search:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from lotabots.condition import intervals, texts
+from lotabots.condition.automaton import MAX_STEPS
 from lotabots.condition.box import Box, Flags, Members
 from lotabots.condition.cut import MAX_BOXES, TooManyBoxesError, cut, pinned, product
 from lotabots.condition.example import example
@@ -107,21 +108,22 @@ def meet(a: Region, b: Region) -> Region | Unknown:
 def witness(region: Region) -> Answer:
     """An event of the region; None is a proof that it is empty."""
     doubt: Unknown | None = None
+    steps = MAX_STEPS // max(len(region.boxes), 1)
     for box in region.boxes:
-        found = _event(box, region.root)
+        found = _event(box, region.root, steps)
         if isinstance(found, dict):
             return found
         doubt = doubt or found
     return doubt
 
 
-def _event(box: Box, root: ObjectType) -> Answer:
+def _event(box: Box, root: ObjectType, max_steps: int) -> Answer:
     """An event in the box. One empty field proves it empty, whatever the others are."""
     assignments: dict[str, Any] = {}
     doubt: Unknown | None = None
     for names, values in box.values.items():
         found = find(root, names)
-        value = _pick(values, found.type) if isinstance(found, Found) else None
+        value = _pick(values, found.type, max_steps) if isinstance(found, Found) else None
         if value is None:
             return None
         if isinstance(value, Unknown):
@@ -131,13 +133,13 @@ def _event(box: Box, root: ObjectType) -> Answer:
     return doubt or example(root, assignments, present=present)
 
 
-def _pick(values: Values, kind: PayloadType) -> Any:  # noqa: ANN401 - a JSON value
+def _pick(values: Values, kind: PayloadType, max_steps: int) -> Any:  # noqa: ANN401 - a JSON value
     """A value of the type that lies in `values`; None is a proof that there is none."""
     match values:
         case Numbers() if isinstance(kind, IntegerType | NumberType):
             return intervals.pick(values, kind)
         case Texts() if isinstance(kind, TextType | EnumType):
-            return texts.pick(values, kind)
+            return texts.pick(values, kind, max_steps=max_steps)
         case Members(wanted, refused) if isinstance(kind, ListType):
             return _list(wanted, refused, kind)
         case Flags(one_of):

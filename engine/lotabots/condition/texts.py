@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lotabots.condition.automaton import Parts, shortest
+from lotabots.condition.automaton import MAX_STEPS, Parts, shortest
 from lotabots.condition.verdict import Unknown
 from lotabots.model.event import EnumType
 from lotabots.model.payload_schema import FORMAT_PATTERNS
@@ -63,7 +63,9 @@ class Texts(NamedTuple):
         return not self.passed.isdisjoint(self.failed)
 
 
-def pick(texts: Texts, kind: TextType | EnumType) -> str | Unknown | None:
+def pick(
+    texts: Texts, kind: TextType | EnumType, *, max_steps: int = MAX_STEPS
+) -> str | Unknown | None:
     """A short text of the set and the type; None is a proof that there is none."""
     if isinstance(kind, EnumType):
         return next((one for one in kind.values if texts.holds(one)), None)
@@ -72,10 +74,7 @@ def pick(texts: Texts, kind: TextType | EnumType) -> str | Unknown | None:
     for guess in _guesses(texts, kind.format):
         if _valid(guess, texts, kind):
             return guess
-    found = shortest(_parts(texts), kind.max_length) if _aligned(texts) else None
-    if not isinstance(found, str) or _valid(found, texts, kind):
-        return found
-    return Unknown(f"no text of the format `{kind.format}` was found that fits")
+    return _searched(texts, kind, max_steps) if _aligned(texts) else None
 
 
 def plainest(kind: TextType) -> str | None:
@@ -133,8 +132,7 @@ def _guesses(texts: Texts, name: str) -> Iterator[str]:
 
 def _adapted(texts: Texts, samples: tuple[str, ...]) -> Iterator[str]:
     """Examples of a format with the wanted parts worked in, laid over or added."""
-    head, tail = _longest(texts, "startsWith"), _longest(texts, "endsWith")
-    body = "".join(sorted(part for test, part in texts.passed if test == "contains"))
+    head, body, tail = _wanted(texts)
     size = len(head) + len(body)
     for sample in samples:
         yield head + body + sample[size : max(len(sample) - len(tail), size)] + tail
@@ -142,6 +140,22 @@ def _adapted(texts: Texts, samples: tuple[str, ...]) -> Iterator[str]:
         yield head + sample + body + tail
     for filler in ("a", "0"):
         yield head + filler + body + tail
+
+
+def _searched(texts: Texts, kind: TextType, max_steps: int) -> str | Unknown | None:
+    found = shortest(_parts(texts), kind.max_length, max_steps=max_steps)
+    if isinstance(found, Unknown):
+        joined = "".join(_wanted(texts))
+        return joined if _valid(joined, texts, kind) else found
+    if found is None or _valid(found, texts, kind):
+        return found
+    return Unknown(f"no text of the format `{kind.format}` was found that fits")
+
+
+def _wanted(texts: Texts) -> tuple[str, str, str]:
+    """What a text must begin with, some text that holds all it must contain, and its end."""
+    inside = sorted(part for test, part in texts.passed if test == "contains")
+    return _longest(texts, "startsWith"), "".join(inside), _longest(texts, "endsWith")
 
 
 def _longest(texts: Texts, wanted: TextTest) -> str:
