@@ -88,6 +88,16 @@ NOT_ROLLED_OUT: Final = _error("LR202", "not-rolled-out")
 BREAKER_OPEN: Final = _error("LR203", "breaker-open")
 OVER_QUOTA: Final = _error("LR204", "over-quota")
 
+# What became of a job.
+OUTPUT_MALFORMED: Final = _error("LR401", "output-malformed")
+OUTPUT_UNDECLARED: Final = _error("LR402", "output-undeclared")
+OUTPUT_INVALID: Final = _error("LR403", "output-invalid")
+ARTIFACT_INVALID: Final = _error("LR404", "artifact-invalid")
+RUN_FAILED: Final = _error("LR405", "run-failed")
+RUN_LIMITED: Final = _error("LR406", "run-limit-exceeded")
+SANDBOX_REFUSED: Final = _error("LR407", "sandbox-refused")
+NO_EXECUTOR: Final = _error("LR408", "no-executor")
+
 # Why nothing happened, without fault.
 CONDITION_FALSE: Final = Code("LR301", "condition-false", Severity.NOTE)
 OTHER_SOURCE: Final = Code("LR302", "other-source", Severity.NOTE)
