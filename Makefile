@@ -20,7 +20,7 @@ PARALLEL ?= --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check static format-check lint types imports generated validate \
-	bench soak format generate lock clean
+	bench soak format generate tools lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.* ## ' Makefile | sed -E 's/^([a-z-]+):.* ## /\1|/' | \
@@ -77,6 +77,9 @@ format: setup ## format the code and mend what ruff can mend
 
 generate: setup ## write the generated files anew
 	@$(GENERATE)
+
+tools: setup ## build the locked toolboxes of the bots (.lotabots/tools)
+	@$(RUN) lotabots tools sync
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade for the newest versions)
 	@sh scripts/lock.sh $(LOCK)

@@ -34,3 +34,8 @@ compile dev pyproject.toml --group dev "$@"
 compile runtime pyproject.toml -c requirements/dev.txt "$@"
 compile bench --group bench -c requirements/dev.txt "$@"
 compile lock --group lock "$@"
+
+# The tools of bots: never in our own environment, see docs/bot-authors.md.
+for tools in requirements/toolbox-*.in; do
+    compile "$(basename "$tools" .in)" "$tools" -c requirements/dev.txt "$@"
+done
