@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +10,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lotabots.checks.run import run
-from lotabots.model.envelope import Stamp
 from lotabots.model.load import load
 from lotabots.policy.compile import compile_policy
-from lotabots.policy.decide import decide_bytes
-from lotabots.policy.decision import Dispatch, EmitEvent
-from lotabots.policy.state import State
+from lotabots.policy.decision import Dispatch
+from lotabots.service.story import read_told, tell
 
 if TYPE_CHECKING:
-    from lotabots.checks.run import CheckedFleet
-    from lotabots.policy.decision import Step
+    from lotabots.policy.checked import CheckedFleet
+    from lotabots.policy.decision import Verdict
 
 ROOT = Path(__file__).parents[3]
 LITERAL = "examples/seed-literal"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+"""For events that say no readable time; there is none among them."""
 
-GATED = "examples/events"
+STORY_EVENTS = "examples/events"
 STORY = {
     "01-change-pushed": [
         "BuildBot: build",
@@ -42,8 +41,8 @@ STORY = {
         "LintBot: report-quality",
         "gate.release-staging: emit deploy.requested",
     ],
-    "07-deploy-requested-staging": ["DeployBot: deploy-staging"],
-    "08-deploy-completed-staging": [
+    "06-test-completed > gate.release-staging": ["DeployBot: deploy-staging"],
+    "07-deploy-completed-staging": [
         "ComplianceBot: LR301",
         "IncidentBot: LR301",
         "MonitorBot: watch",
@@ -51,20 +50,20 @@ STORY = {
         "gate.release-production: LR305",
         "gate.rollback: LR305",
     ],
-    "09-approval-of-another-change": [
+    "08-approval-of-another-change": [
         "gate.migration: LR301",
         "gate.recovery: LR301",
         "gate.release-production: LR305",
         "gate.retention: LR301",
     ],
-    "10-approval-granted": [
+    "09-approval-granted": [
         "gate.migration: LR301",
         "gate.recovery: LR301",
         "gate.release-production: emit deploy.requested",
         "gate.retention: LR301",
     ],
-    "11-deploy-requested-production": ["DeployBot: deploy-production"],
-    "12-deploy-completed-production": [
+    "09-approval-granted > gate.release-production": ["DeployBot: deploy-production"],
+    "10-deploy-completed-production": [
         "ComplianceBot: check",
         "IncidentBot: LR301",
         "MonitorBot: watch",
@@ -72,16 +71,18 @@ STORY = {
         "gate.release-production: LR301",
         "gate.rollback: LR305",
     ],
-    "13-alert-triggered": [
+    "11-alert-triggered": [
         "IncidentBot: open",
         "NotificationBot: notify",
         "gate.escalation: LR305",
         "gate.rollback: emit deploy.requested",
     ],
-    "14-near-miss-lint": ["NotificationBot: notify", "gate.release-staging: LR301"],
-    "15-forged-source": [": LR005"],
-    "16-past-the-gates": [": LR005"],
-    "17-out-of-scope": [
+    "11-alert-triggered > gate.rollback": ["DeployBot: rollback"],
+    "12-near-miss-lint": ["NotificationBot: notify", "gate.release-staging: LR301"],
+    "13-not-its-event": [": LR005"],
+    "14-forged-source": [": LR005"],
+    "15-past-the-gates": [": LR005"],
+    "16-out-of-scope": [
         "BuildBot: LR303",
         "DeployBot: LR101",
         "DocumentationBot: LR303",
@@ -89,9 +90,10 @@ STORY = {
         "ReviewBot: LR303",
         "SecurityBot: LR303",
     ],
-    "18-payload-invalid": [": LR006"],
-    "19-unknown-destination": [": LR007"],
+    "17-payload-invalid": [": LR006"],
+    "18-unknown-destination": [": LR007"],
 }
+LITERAL_EVENTS = "examples/seed-literal/events"
 LITERAL_STORY = {
     "01-inside-boundary": [
         "BuildBot: build",
@@ -126,28 +128,25 @@ def checked(workspace: str) -> CheckedFleet:
 
 
 @cache
-def told(workspace: str, story: str) -> dict[str, Step]:
-    """Each event of a story, decided in order by one engine that believes its senders' names."""
-    policy, state = compile_policy(checked(workspace)), State()
-    steps = {}
-    for path in sorted((ROOT / story).glob("*.json")):
-        raw = path.read_bytes()
-        envelope = json.loads(raw)
-        now = datetime.fromisoformat(envelope["timestamp"])
-        step = decide_bytes(policy, state, raw, Stamp(envelope["source"], now), now)
-        steps[path.stem], state = step, step.state
-    return steps
+def told(workspace: str, events: str) -> dict[str, list[str]]:
+    """What is decided about each event of a story, and about the events that its gates emit."""
+    paths = sorted((ROOT / events).glob("*.json"))
+    story = [read_told(path.read_bytes()) for path in paths]
+    scenes = list(tell(compile_policy(checked(workspace)), story, now=NOW))
+    names = iter(path.stem for path in paths)
+    found: dict[str, list[str]] = {}
+    name = ""
+    for scene in scenes:
+        if scene.cause is None:
+            name = next(names)
+        key = name if scene.cause is None else f"{name} > {scene.decision.source}"
+        found[key] = [_short(verdict) for verdict in scene.decision.verdicts]
+    return found
 
 
-def verdicts(step: Step) -> list[str]:
-    return [
-        f"{v.target}: {v.action if isinstance(v, Dispatch) else v.code}"
-        for v in step.decision.verdicts
-    ]
-
-
-def emitted(step: Step) -> list[EmitEvent]:
-    return [effect for effect in step.effects if isinstance(effect, EmitEvent)]
+def _short(verdict: Verdict) -> str:
+    said = verdict.action if isinstance(verdict, Dispatch) else verdict.code
+    return f"{verdict.target}: {said}"
 
 
 def test_the_fleet_of_this_repository_has_no_findings():
@@ -163,36 +162,16 @@ def test_the_literal_reading_of_the_seed_has_findings_of_every_family_of_its_def
     assert families == {"LB10", "LB11", "LB12", "LB20", "LB30", "LB40", "LB60"}
 
 
-def test_each_story_has_its_events():
-    assert list(told(".", GATED)) == list(STORY)
-    assert list(told(LITERAL, f"{LITERAL}/events")) == list(LITERAL_STORY)
+def test_each_story_has_its_events_and_those_of_its_gates():
+    assert list(told(".", STORY_EVENTS)) == list(STORY)
+    assert list(told(LITERAL, LITERAL_EVENTS)) == list(LITERAL_STORY)
 
 
 @pytest.mark.parametrize("name", STORY)
 def test_each_event_of_the_story_is_decided_as_told(name: str):
-    assert verdicts(told(".", GATED)[name]) == STORY[name]
+    assert told(".", STORY_EVENTS)[name] == STORY[name]
 
 
 @pytest.mark.parametrize("name", LITERAL_STORY)
-def test_each_event_of_the_literal_story_is_refused_as_told(name: str):
-    assert verdicts(told(LITERAL, f"{LITERAL}/events")[name]) == LITERAL_STORY[name]
-
-
-@pytest.mark.parametrize(
-    ("completes", "follows"),
-    [
-        ("06-test-completed", "07-deploy-requested-staging"),
-        ("10-approval-granted", "11-deploy-requested-production"),
-    ],
-)
-def test_the_story_goes_on_with_exactly_what_the_gate_emits(completes: str, follows: str):
-    (event,) = emitted(told(".", GATED)[completes])
-    envelope = json.loads((ROOT / GATED / f"{follows}.json").read_bytes())
-    assert (event.source, event.type) == (envelope["source"], envelope["type"])
-    assert json.loads(event.payload) == envelope["payload"]
-
-
-def test_the_alert_withdraws_the_release_that_was_deployed():
-    (event,) = emitted(told(".", GATED)["13-alert-triggered"])
-    assert event.causes == ("12-deploy-completed-production", "13-alert-triggered")
-    assert json.loads(event.payload)["action"] == "rollback"
+def test_each_event_of_the_literal_story_is_decided_as_told(name: str):
+    assert told(LITERAL, LITERAL_EVENTS)[name] == LITERAL_STORY[name]
