@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from lotabots.condition.example import json_text
 from lotabots.diagnostics.diagnostic import Label
 from lotabots.diagnostics.span import Span
+from lotabots.graph.feasibility import NOTHING
 from lotabots.model.bot import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lotabots.checks.base import CheckInfo, Workspace
     from lotabots.condition.problem import Problem, ProblemKind
     from lotabots.diagnostics.diagnostic import Diagnostic
-    from lotabots.graph.nodes import Start
+    from lotabots.graph.feasibility import Feasibility
+    from lotabots.graph.nodes import Constant, Start
     from lotabots.model.fleet import GatePart
 
 
@@ -87,15 +90,20 @@ def within(rule: Trigger | GatePart, start: int, end: int) -> Span:
     return Span(place.path, place.line, first + start, place.line, first + end)
 
 
-def as_event(event: str, witness: object) -> str:
-    """JSON text of an example event; `witness` maps ``payload`` and ``event`` to members."""
-    import json  # noqa: PLC0415 - a fleet without findings does not pay for it
+def example(
+    feasibility: Feasibility, when: str, event: str, *, fixed: Mapping[str, Constant] = NOTHING
+) -> str:
+    """JSON text of an `event` that meets `when`; empty if none can be given.
 
-    members = dict(witness) if isinstance(witness, dict) else {}
-    shown = {"type": event, "payload": members.get("payload", {})}
-    if members.get("event"):
-        shown["event"] = members["event"]
-    return json.dumps(shown, default=str, ensure_ascii=False)
+    The stamped members are shown only if the condition reads them.
+    """
+    found = feasibility.example(when or "true", event, fixed=fixed)
+    if not isinstance(found, dict):
+        return ""
+    shown = {"type": event, "payload": found.get("payload", {})}
+    if any(path.startswith("event.") for path in feasibility.read(when or "true")):
+        shown["event"] = found.get("event", {})
+    return json_text(shown)
 
 
 def _listed(names: list[str]) -> str:

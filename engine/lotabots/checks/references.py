@@ -29,7 +29,7 @@ class Use(NamedTuple):
 def unknown(
     info: CheckInfo, what: str, uses: Iterable[Use], *, known: Collection[str], cure: str
 ) -> Iterator[Diagnostic]:
-    """One finding per name in `uses` that is not in `known`; `cure` if nothing known is close."""
+    """One finding per name in `uses` that is not in `known`; `cure` says how to declare it."""
     places: dict[str, list[Span]] = defaultdict(list)
     for name, span in uses:
         if name not in known:
@@ -41,6 +41,11 @@ def unknown(
             f"unknown {what} `{name}`",
             subject=name,
             related=tuple(Label(span, "also used here") for span in others[:SHOWN]),
-            help=did_you_mean(name, known) or cure,
+            help=_cure(did_you_mean(name, known), cure),
             notes=(f"used at {len(others) - SHOWN} more places",) if len(others) > SHOWN else (),
         )
+
+
+def _cure(close: str, cure: str) -> str:
+    """A similar name is a guess, so the other way out is always said."""
+    return f"{close} otherwise {cure}" if close else cure

@@ -55,6 +55,11 @@ def all_pages() -> tuple[CodePage, ...]:
     return tuple(sorted(described, key=lambda page: page.code))
 
 
+def names() -> dict[str, str]:
+    """The name of every code."""
+    return {page.code: page.name for page in all_pages()}
+
+
 def lookup(code_or_name: str) -> CodePage | None:
     """The page of ``LB204`` or ``never-true``, whatever the case; None if there is no such code."""
     wanted = code_or_name.lower()

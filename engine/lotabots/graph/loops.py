@@ -84,16 +84,18 @@ def _parts(graph: FleetGraph) -> dict[int, list[int]]:
 def _lasts(graph: FleetGraph, hop: Hop, max_hops: int) -> bool:
     """Whether `hop` can still be made when the hop limit is reached.
 
-    ``$hops`` is then at the limit. ``$attempt`` is 1 or more: it counts the runs of one job, and
-    starts again with the next.
+    ``$hops`` of a bot counts those of the event that started it, ``$hops`` of a gate those of its
+    own event. ``$attempt`` is 1 or more: it counts the runs of one job, and starts again with the
+    next.
     """
     if hop.made is None:
         return True
     fixed = fixed_by(graph, hop) | {"event.hops": max_hops}
+    counted = max_hops if graph.gate_at(hop.source) else max_hops - 1
     floors: dict[str, int] = {}
     for path, value in hop.made.set.items():
         if isinstance(value, Counted) and value.counter is Counter.HOPS:
-            fixed[f"payload.{path}"] = max_hops + value.plus
+            fixed[f"payload.{path}"] = counted + value.plus
         elif isinstance(value, Counted):
             floors[f"payload.{path}"] = 1 + value.plus
     when = graph.starts[hop.target].rule.when

@@ -66,10 +66,14 @@ class EventNotEmitted:
             event = workspace.fleet.events.get(output.event)
             if output.event and (event is None or bot.name in event.emitters):
                 continue  # LB101 and LB106 say it
-            what = f"`{output.event}`" if output.event else "any event"
+            message = (
+                f"`{bot.name}` does not emit `{output.event}`"
+                if output.event
+                else f"`{bot.name}` emits no event that could go to `{output.destination}`"
+            )
             yield self.info.at(
                 Label(output.at("event")),
-                f"`{bot.name}` does not emit {what}",
+                message,
                 subject=f"{bot.name} {output.event}",
                 help=f"add it to the `emits:` of an action of `{bot.name}`, or remove this line",
             )

@@ -53,7 +53,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.conditions import as_event
+from lotabots.checks.conditions import example
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.graph.loops import fixed_by, live_loops
 
@@ -106,5 +106,4 @@ def _label(graph: FleetGraph, hop: Hop) -> Label:
 def _example(graph: FleetGraph, hop: Hop) -> str:
     """The event that starts the next round."""
     when = graph.starts[hop.target].rule.when
-    found = graph.feasibility.example(when or "true", hop.event, fixed=fixed_by(graph, hop))
-    return as_event(hop.event, found) if isinstance(found, dict) else ""
+    return example(graph.feasibility, when, hop.event, fixed=fixed_by(graph, hop))

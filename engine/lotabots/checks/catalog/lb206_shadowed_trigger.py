@@ -40,7 +40,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.conditions import as_event
+from lotabots.checks.conditions import example
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.model.names import matches
 
@@ -82,14 +82,13 @@ class ShadowedTrigger:
     def _finding(self, workspace: Workspace, number: int, covers: dict[str, int]) -> Diagnostic:
         graph = workspace.graph
         start, (event, earlier) = graph.starts[number], next(iter(covers.items()))
-        witness = graph.feasibility.example(start.rule.when or "true", event)
         return self.info.at(
             Label(start.rule.span),
             f"this trigger of `{start.node}` never decides: an earlier one always does",
             subject=f"{start.node} {start.rule.pattern}",
             related=(Label(graph.starts[earlier].rule.span, "this one decides"),),
             help="put the narrower trigger first, or remove one of them",
-            example=as_event(event, witness) if isinstance(witness, dict) else "",
+            example=example(graph.feasibility, start.rule.when, event),
         )
 
 

@@ -103,7 +103,7 @@ class ApprovalBypassed:
         who = f"`{sources[0]}`" if sources else outside
         gates = ", ".join(f"`{node}`" for node in sorted(workspace.graph.approving))
         return self.info.at(
-            Label(start.rule.at("pattern")),
+            Label(start.rule.at("cron" if start.scheduled else "pattern")),
             f"{who} can ask for `{action}` without the approval it needs",
             subject=f"{start.node} {action}",
             related=(Label(refused.rule.span, "approval is required here"),),

@@ -83,7 +83,7 @@ class ConfusedDeputy:
             related=tuple(_label(graph, hop) for hop in way if hop.event),
             help=f"add `{capability}` to `may_cause` once a reviewer accepts it, "
             "or take away one of the routes",
-            notes=(f"and {others} more bots",) if others else (),
+            notes=(f"it can make {others} more bots break this boundary",) if others else (),
         )
 
 

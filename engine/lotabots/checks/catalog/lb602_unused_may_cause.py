@@ -17,7 +17,7 @@ actions:
 outputs: [{type: message, event: build.completed, destination: TestBot}]
 ```
 ```text
-rules/bots/buildbot.yaml:4:23: warning[LB602] `BuildBot` may cause `deploy.production`, but nothing it starts is denied for that
+rules/bots/buildbot.yaml:4:23: warning[LB602] `BuildBot` may cause `deploy.production`, but no boundary asks for that
 ```
 
 ## Good
@@ -73,8 +73,7 @@ class UnusedMayCause:
                 if (bot.name, name) not in used and name in known:
                     yield self.info.at(
                         Label(bot.at("may_cause", number)),
-                        f"`{bot.name}` may cause `{name}`, "
-                        "but nothing it starts is denied for that",
+                        f"`{bot.name}` may cause `{name}`, but no boundary asks for that",
                         subject=f"{bot.name} {name}",
                         help="remove it",
                     )
