@@ -20,6 +20,8 @@ MAX_EVENT: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested in an event."""
 
+TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
+
 ANYONE: Final = "*"
 """The destination of an event that is for whoever has a rule for it."""
 
@@ -44,6 +46,10 @@ class Envelope(Head, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     type: FreeText
     payload: Raw
+
+
+read_envelope: Final = msgspec.json.Decoder(Envelope).decode
+"""`decode_envelope` without its limits and with the decoder's own errors, for `policy.decide`."""
 
 
 class Stamp(Struct, frozen=True, gc=False):
@@ -77,14 +83,22 @@ def decode_envelope(raw: bytes) -> Envelope:
     """The envelope that `raw` is.
 
     Raises:
-        MalformedError: `raw` is not UTF-8, not JSON, too deep, or not an envelope.
+        MalformedError: `raw` is too large, not UTF-8, not JSON, too deep, or not an envelope.
     """
-    if depth(raw) > MAX_DEPTH:
-        raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
+    if len(raw) > MAX_EVENT:
+        raise MalformedError(f"{len(raw)} bytes, {MAX_EVENT} are allowed")
     try:
-        return _ENVELOPE.decode(raw)
+        envelope = read_envelope(raw)
     except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
-        raise MalformedError(reason(error)) from error
+        raise MalformedError(why_malformed(raw, error)) from error
+    if depth(raw) > MAX_DEPTH:
+        raise MalformedError(TOO_DEEP)
+    return envelope
+
+
+def why_malformed(raw: bytes, error: Exception) -> str:
+    """What is wrong with `raw`, which a decoder refused with `error`."""
+    return TOO_DEEP if depth(raw) > MAX_DEPTH else reason(error)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -124,5 +138,4 @@ def reason(error: BaseException) -> str:
 
 
 _QUOTE, _BACKSLASH = b'"\\'
-_ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

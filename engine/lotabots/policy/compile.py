@@ -16,6 +16,7 @@ from msgspec import structs
 from lotabots.condition.translate import HOLDS
 from lotabots.diagnostics import codes
 from lotabots.diagnostics.span import start_of
+from lotabots.graph.nodes import AFTER
 from lotabots.model.encode import digest
 from lotabots.model.names import (
     ENGINE,
@@ -31,7 +32,7 @@ from lotabots.policy.decision import Dispatch, Ignore, Reject, RuleRef, Saw
 from lotabots.policy.gating import GateCompiler
 from lotabots.policy.legality import EVENTS_FILE, GATES_FILE, SHARED_FILES, Law, unsound
 from lotabots.policy.moment import span
-from lotabots.policy.payload import Readers, event_reader
+from lotabots.policy.payload import Readers
 from lotabots.policy.rules import (
     BotRule,
     Candidate,
@@ -73,7 +74,6 @@ def compile_policy(checked: CheckedFleet) -> Policy:
     fleet = checked.fleet
     compiler = _Compiler(Law(fleet, checked.graph))
     events = {name: compiler.event(event) for name, event in sorted(fleet.events.items())}
-    readers = {name: rule.reader for name, rule in events.items()}
     broken = sorted(fleet.broken.intersection(SHARED_FILES))
     return Policy(
         digest=digest(fleet),
@@ -87,7 +87,6 @@ def compile_policy(checked: CheckedFleet) -> Policy:
         max_age=span(fleet.settings.max_age),
         phases=_phases(fleet),
         rollout=fleet.settings.rollout,
-        read=event_reader({} if broken else events, readers),
     )
 
 
@@ -119,11 +118,13 @@ class _Compiler:
 
     def event(self, event: EventType) -> EventRule:
         base = self._base(event)
+        reader = self.readers.reader(event.payload)
         make = partial(self._case, base)
         return EventRule(
             name=event.name,
             ref=RuleRef("event", event.name, event.span),
-            reader=self.readers.reader(event.payload),
+            reader=reader,
+            decode=reader.decode,
             cases={source: make(source) for source in self._senders(event)},
             make=make,
             address=partial(self._addressed, base),
@@ -177,8 +178,10 @@ class _Compiler:
         template = list(base.verdicts)
         bots: list[Candidate] = []
         gates: list[GateCandidate] = []
+        reads = False
         for node, starts in self._accepted(base, source):
             slot = base.slots[node]
+            reads = reads or any(self._reads_event(base.event, start) for start in starts)
             if isinstance(template[slot], Reject):  # its file has errors
                 continue
             missed, first = self._missed(base.first[node]), starts[0] is base.first[node]
@@ -195,7 +198,11 @@ class _Compiler:
                     base.event, slot, starts=starts, first=first, missed=missed
                 )
                 gates.append(gate)
-        return Case(None, base.names, tuple(template), tuple(bots), tuple(gates))
+        return _case(base.names, tuple(template), bots=tuple(bots), gates=tuple(gates), reads=reads)
+
+    def _reads_event(self, event: EventType, start: Start) -> bool:
+        condition = self.conditions.get(start.rule.when, event.payload)
+        return isinstance(condition, Condition) and condition.reads_event
 
     def _accepted(self, base: _Base, source: str) -> list[tuple[str, list[Start]]]:
         """The starts that let `source` in, by node; within a node in the order of the file."""
@@ -204,7 +211,7 @@ class _Compiler:
         for start in (*named, *(other for other in base.others if other.accepts(source))):
             found.setdefault(start.node, []).append(start)
         for starts in found.values():
-            starts.sort(key=lambda start: start.number if start.number >= 0 else len(starts))
+            starts.sort(key=lambda start: (start.number == AFTER, start.number))
         return sorted(found.items())
 
     def _trigger(self, event: EventType, source: str, start: Start) -> TriggerRule:
@@ -218,13 +225,13 @@ class _Compiler:
         passed: Dispatch | Reject
         if isinstance(condition, Flawed):
             passed = condition_error(start.node, ref, condition.reason)
-            return TriggerRule(None, False, passed, passed, ())
+            return TriggerRule(None, passed, passed, ())
         passed = self.law.start(source, event.name, start) or self._dispatch(source, start, ref)
         at_rest = self._at_rest(passed, start.node)
         if condition is None:
-            return TriggerRule(None, False, passed, at_rest, ())
+            return TriggerRule(None, passed, at_rest, ())
         failed = self._failed(start, condition, ref)
-        return TriggerRule(condition.holds, condition.reads_event, passed, at_rest, failed)
+        return TriggerRule(condition.holds, passed, at_rest, failed)
 
     def _dispatch(self, source: str, start: Start, ref: RuleRef) -> Dispatch | Reject:
         bot = self.law.graph.bots[start.node]
@@ -297,13 +304,26 @@ class _Compiler:
             verdicts[destination] = self.law.unsound(destination) or no_trigger(bot, base.event)
         names = tuple(sorted(verdicts))
         slots = {name: slot for slot, name in enumerate(names)}
-        return Case(
-            None,
+        return _case(
             names,
             tuple(verdicts[name] for name in names),
-            tuple(_moved(c, slots, destination) for c in case.bots if c.bot.name == destination),
-            tuple(_moved(c, slots, c.gate.target) for c in case.gates),
+            bots=tuple(
+                _moved(c, slots, destination) for c in case.bots if c.bot.name == destination
+            ),
+            gates=tuple(_moved(c, slots, c.gate.target) for c in case.gates),
+            reads=case.reads_event,
         )
+
+
+def _case(
+    names: tuple[str, ...],
+    template: tuple[Verdict, ...],
+    *,
+    bots: tuple[Candidate, ...],
+    gates: tuple[GateCandidate, ...],
+    reads: bool,
+) -> Case:
+    return Case(None, names, template, bots, gates, bool(bots or gates), reads)
 
 
 def _bot_rule(bot: Bot) -> BotRule:

@@ -80,7 +80,7 @@ def mark_of(
     gate: GateRule, parts: tuple[int, ...], *, payload: object, event_id: str, stamp: Stamp
 ) -> Mark | None:
     """What the correlator is told of an event; None if a field of the key is absent."""
-    values = [_read(payload, path) for path in gate.keys]
+    values = [member_at(payload, path) for path in gate.keys]
     if any(value is UNSET for value in values):
         return None
     copies = tuple(_copy(payload, path) for _, _, path in gate.copies)
@@ -119,6 +119,15 @@ def emitted(gate: GateRule, match: Match) -> EmitEvent:
     return EmitEvent(
         gate.target, gate.emit, encode(payload).decode(), match.key, _causes(match.seen), hops
     )
+
+
+def member_at(payload: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
+    """The member of a decoded payload at `path`; `UNSET` if it, or an object above, is absent."""
+    for name in path:
+        payload = getattr(payload, MEMBER + name, UNSET)
+        if payload is UNSET:
+            return UNSET
+    return payload
 
 
 def key_text(values: list[Any]) -> str:
@@ -161,16 +170,8 @@ def _listed(missing: tuple[str, ...]) -> str:
     return ", ".join(f"`{one}`" for one in missing)
 
 
-def _read(payload: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
-    for name in path:
-        payload = getattr(payload, MEMBER + name, UNSET)
-        if payload is UNSET:
-            return UNSET
-    return payload
-
-
 def _copy(payload: object, path: tuple[str, ...]) -> str:
-    value = _read(payload, path)
+    value = member_at(payload, path)
     return "" if value is UNSET else encode(value).decode()
 
 

@@ -1,10 +1,8 @@
 """One event, one decision: pure and total.
 
-`decide_bytes` tries the short way first: one pass over the bytes decodes and checks envelope and
-payload, one look-up finds the prepared case, and one compiled condition is asked for each
-candidate that needs it. Whatever is not perfect goes the careful way, which asks the questions
-one by one, in the documented order, and says which was answered with "no". Both ways end in the
-same `_judge`; a property test holds them together.
+The questions are asked in the documented order (docs/decisions.md), and the first "no" is the
+answer. What the rules alone decide was settled by `compile`: for one event there remain decoding,
+two look-ups, and one compiled condition for each candidate that has one.
 """
 
 from __future__ import annotations
@@ -18,18 +16,21 @@ from lotabots.condition.translate import HOLDS
 from lotabots.diagnostics import codes
 from lotabots.model.envelope import (
     ANYONE,
+    MAX_DEPTH,
     MAX_EVENT,
+    TOO_DEEP,
+    Envelope,
     Event,
-    Head,
-    MalformedError,
     Stamp,
-    decode_envelope,
+    depth,
+    read_envelope,
+    why_malformed,
 )
 from lotabots.policy.breaker import Phase, Signal, lets_through
 from lotabots.policy.correlate import mark_of, take
 from lotabots.policy.decision import Decision, Dispatch, Reject, Saw, StartJob, Step
 from lotabots.policy.moment import moment
-from lotabots.policy.payload import DECODE_ERRORS, PayloadError
+from lotabots.policy.payload import DECODE_ERRORS, said
 from lotabots.policy.rules import (
     EventRule,
     TriggerRule,
@@ -40,9 +41,12 @@ from lotabots.policy.verdicts import (
     condition_error,
     disabled,
     expires_first,
+    forged_source,
+    invalid_payload,
     key_absent,
     not_rolled_out,
     over_quota,
+    unknown_type,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +57,6 @@ if TYPE_CHECKING:
         Candidate,
         Case,
         GateCandidate,
-        PartRule,
         Policy,
     )
     from lotabots.policy.state import State
@@ -67,9 +70,8 @@ _OLDEST_SKEW: Final = -SKEW
 class Asked(Struct, frozen=True, gc=False):
     """One event on its way through, decoded: `head` and `payload` are the sender's words."""
 
-    head: Head
+    head: Envelope
     stamp: Stamp
-    rule: EventRule
     payload: Any
     now: datetime
 
@@ -84,90 +86,77 @@ class EventFacts(Struct, frozen=True, gc=False):
 
 def decide(policy: Policy, state: State, event: Event, now: datetime) -> Step:
     """The decision on `event`, and the state after it. Times must have a zone."""
-    envelope, stamp = event.envelope, event.stamp
-    rule = policy.events.get(envelope.type)
-    if rule is None:
-        reason = f"unknown event type `{envelope.type}`"
-        refused = Reject("", codes.UNKNOWN_TYPE.code, reason, policy.catalogue)
-    else:
-        found = _admit(policy, rule, event)
-        if not isinstance(found, Reject):
-            return _judge(policy, state, Asked(envelope, stamp, rule, found, now))
-        refused = found
-    decision = Decision(envelope.id, envelope.type, stamp.source, (refused,), policy.digest, now)
-    return Step(state, decision)
+    return _decide(policy, state, event.envelope, event.stamp, now)
 
 
 def decide_bytes(policy: Policy, state: State, raw: bytes, stamp: Stamp, now: datetime) -> Step:
     """The decision on the event that `raw` is; every `raw` gets one."""
-    if len(raw) > MAX_EVENT:
-        reason = f"{len(raw)} bytes, {MAX_EVENT} are allowed"
-        return _unread(policy, state, (codes.TOO_LARGE.code, reason), stamp=stamp, now=now)
     try:
-        head = policy.read(raw)
-        if head.source == stamp.source and head.rule.case(stamp.source).refused is None:
-            return _judge(policy, state, Asked(head, stamp, head.rule, head.payload, now))
-    except DECODE_ERRORS:
-        pass  # the careful way says what is wrong
-    try:
-        envelope = decode_envelope(raw)
-    except MalformedError as error:
-        return _unread(policy, state, (codes.MALFORMED.code, str(error)), stamp=stamp, now=now)
-    return decide(policy, state, Event(envelope, stamp), now)
-
-
-def _unread(
-    policy: Policy, state: State, why: tuple[str, str], *, stamp: Stamp, now: datetime
-) -> Step:
-    refused = Reject("", *why, policy.envelope)
+        if len(raw) <= MAX_EVENT:
+            return _decide(policy, state, read_envelope(raw), stamp, now)
+        code, reason = codes.TOO_LARGE, f"{len(raw)} bytes, {MAX_EVENT} are allowed"
+    except DECODE_ERRORS as error:
+        code, reason = codes.MALFORMED, why_malformed(raw, error)
+    refused = Reject("", code.code, reason, policy.envelope)
     return Step(state, Decision("", "", stamp.source, (refused,), policy.digest, now))
 
 
-def _admit(policy: Policy, rule: EventRule, event: Event) -> Any:  # noqa: ANN401 - the payload
-    """The decoded payload, or the first reason to refuse the whole event."""
-    source, claimed = event.stamp.source, event.envelope.source
-    if policy.unsound is not None:
-        return policy.unsound
-    refused = rule.case(source).refused
-    if refused is not None:
-        return refused
-    if claimed != source:
-        reason = f"the event says it is from `{claimed}`, but `{source}` sent it"
-        return Reject("", codes.SOURCE_NOT_ALLOWED.code, reason, rule.ref)
-    try:
-        return rule.reader.read(event.envelope.payload)
-    except PayloadError as error:
-        return Reject("", codes.PAYLOAD_INVALID.code, str(error), rule.ref)
-
-
-def _judge(policy: Policy, state: State, asked: Asked) -> Step:
-    head, rule, stamp = asked.head, asked.rule, asked.stamp
+def _decide(policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now: datetime) -> Step:
+    """The whole-event questions in the order of the documentation, then the candidates."""
+    rule = policy.events.get(envelope.type)
     source = stamp.source
-    case: Case | None = rule.case(source)
-    if head.destination != ANYONE and case is not None:
-        case = rule.case_for(case, head.destination)
+    refused: Reject | None
+    if rule is None:
+        refused = unknown_type(envelope.type, policy.catalogue)
+        return _refuse(policy, state, refused, envelope, source, now)
+    case = rule.cases.get(source) or rule.case(source)
+    refused = policy.unsound or case.refused
+    if refused is None and envelope.source != source:
+        refused = forged_source(envelope.source, source, rule.ref)
+    if refused is not None:
+        return _refuse(policy, state, refused, envelope, source, now)
+    try:
+        payload = rule.decode(envelope.payload)
+    except DECODE_ERRORS as error:
+        refused = _unreadable(policy, rule, envelope, error)
+        return _refuse(policy, state, refused, envelope, source, now)
+    named: Case | None = case
+    if envelope.destination != ANYONE:
+        named = rule.case_for(case, envelope.destination)
     if (
-        case is None
-        or not _OLDEST_SKEW <= asked.now - head.timestamp <= policy.max_age
+        named is None
+        or not _OLDEST_SKEW <= now - envelope.timestamp <= policy.max_age
         or stamp.hops > policy.max_hops
         or stamp.duplicate
     ):
-        refused = _refusal(policy, asked, known=case is not None)
-        return Step(
-            state, Decision(head.id, rule.name, source, (refused,), policy.digest, asked.now)
-        )
-    verdicts = case.template
+        refused = _refusal(policy, envelope, stamp=stamp, known=named is not None, now=now)
+        return _refuse(policy, state, refused, envelope, source, now)
+    verdicts = named.template
     effects: tuple[Effect, ...] = ()
-    if case.bots or case.gates:
-        state, verdicts, effects = _ask_all(state, case, policy=policy, asked=asked)
-    decision = Decision(head.id, rule.name, source, verdicts, policy.digest, asked.now)
+    if named.live:
+        asked = Asked(envelope, stamp, payload, now)
+        state, verdicts, effects = _ask_all(policy, state, asked, named)
+    decision = Decision(envelope.id, rule.name, source, verdicts, policy.digest, now)
     return Step(state, decision, effects)
 
 
-def _refusal(policy: Policy, asked: Asked, *, known: bool) -> Reject:
-    """Why the whole event is refused, in the documented order."""
-    head, stamp = asked.head, asked.stamp
-    age = asked.now - head.timestamp
+def _refuse(
+    policy: Policy, state: State, refused: Reject, envelope: Envelope, source: str, now: datetime
+) -> Step:
+    decision = Decision(envelope.id, envelope.type, source, (refused,), policy.digest, now)
+    return Step(state, decision)
+
+
+def _unreadable(policy: Policy, rule: EventRule, envelope: Envelope, error: Exception) -> Reject:
+    """LR006, or LR001 for what no type could allow: nesting that exhausts a decoder."""
+    if depth(bytes(envelope.payload)) >= MAX_DEPTH:
+        return Reject("", codes.MALFORMED.code, TOO_DEEP, policy.envelope)
+    return invalid_payload(said(error), rule.ref)
+
+
+def _refusal(policy: Policy, head: Envelope, *, stamp: Stamp, known: bool, now: datetime) -> Reject:
+    """LR007 to LR011: the first of them that holds."""
+    age = now - head.timestamp
     if not known:
         reason, code = f"unknown destination `{head.destination}`", codes.UNKNOWN_DESTINATION
     elif age > policy.max_age:
@@ -183,57 +172,49 @@ def _refusal(policy: Policy, asked: Asked, *, known: bool) -> Reject:
 
 
 def _ask_all(
-    state: State, case: Case, *, policy: Policy, asked: Asked
+    policy: Policy, state: State, asked: Asked, case: Case
 ) -> tuple[State, tuple[Verdict, ...], tuple[Effect, ...]]:
     """Every candidate whose verdict depends on the event, in the order of their names."""
     verdicts = list(case.template)
     effects: tuple[Effect, ...] = ()
+    facts = _facts(asked) if case.reads_event else None
+    payload = asked.payload
     for candidate in case.bots:
-        verdict = _ask(candidate, asked)
-        if isinstance(verdict, TriggerRule):
-            bot = candidate.bot
-            if bot.name in state.bots or state.rollout:
-                state, verdict = _in_state(state, verdict, policy=policy, bot=bot, asked=asked)
-            else:
-                verdict = verdict.at_rest
-            if isinstance(verdict, Dispatch):
-                job = StartJob(bot.name, verdict.action, asked.head.id, asked.payload)
-                effects = (*effects, job)
+        found = _ask(candidate, payload, facts)
+        if not isinstance(found, TriggerRule):
+            verdicts[candidate.slot] = found
+            continue
+        verdict, bot = found.at_rest, candidate.bot
+        if state.rollout or bot.name in state.bots:
+            state, verdict = _in_state(state, found, policy=policy, bot=bot, asked=asked)
+        if isinstance(verdict, Dispatch):
+            effects += (StartJob(bot.name, verdict.action, asked.head.id, payload),)
         verdicts[candidate.slot] = verdict
     for gate in case.gates:
-        state, verdicts[gate.slot], more = _feed(state, gate, asked)
-        effects = (*effects, *more)
+        state, verdicts[gate.slot], more = _feed(state, gate, asked=asked, facts=facts)
+        effects += more
     return state, tuple(verdicts), effects
 
 
-def _ask(candidate: Candidate, asked: Asked) -> TriggerRule | Verdict:
+def _facts(asked: Asked) -> EventFacts:
+    return EventFacts(asked.head.priority, asked.stamp.attempt, asked.stamp.hops)
+
+
+def _ask(candidate: Candidate, payload: object, facts: EventFacts | None) -> TriggerRule | Verdict:
     """The first trigger that holds, or why the first one does not."""
     missed: Verdict = candidate.missed
     for trigger in candidate.triggers:
         if trigger.holds is None:
             return trigger
-        clause = _clause(trigger, asked)
+        try:
+            clause = trigger.holds(payload, facts)
+        except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
+            return condition_error(candidate.bot.name, trigger.passed.rule, _CANNOT)
         if clause == HOLDS:
             return trigger
-        if clause == _FAILED:
-            return condition_error(candidate.bot.name, trigger.passed.rule, _CANNOT)
         if trigger is candidate.first:
             missed = trigger.failed[clause]
     return missed
-
-
-def _clause(rule: TriggerRule | PartRule, asked: Asked) -> int:
-    """`HOLDS`, the number of the first false clause, or `_FAILED`."""
-    if rule.holds is None:
-        return HOLDS
-    facts = None
-    if rule.reads_event:
-        stamp = asked.stamp
-        facts = EventFacts(asked.head.priority, stamp.attempt, stamp.hops)
-    try:
-        return rule.holds(asked.payload, facts)
-    except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
-        return _FAILED
 
 
 def _in_state(
@@ -270,16 +251,18 @@ def _hindrance(
 
 
 def _feed(
-    state: State, candidate: GateCandidate, asked: Asked
+    state: State, candidate: GateCandidate, *, asked: Asked, facts: EventFacts | None
 ) -> tuple[State, Verdict, tuple[Effect, ...]]:
     """Give the event to a gate, if it belongs there."""
     gate, missed = candidate.gate, candidate.missed
     parts: list[int] = []
     for part in candidate.parts:
-        clause = _clause(part, asked)
-        if part.flaw is not None or clause == _FAILED:
-            flaw = part.flaw or condition_error(gate.target, part.rule, _CANNOT)
-            return state, flaw, ()
+        if part.flaw is not None:
+            return state, part.flaw, ()
+        try:
+            clause = HOLDS if part.holds is None else part.holds(asked.payload, facts)
+        except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
+            return state, condition_error(gate.target, part.rule, _CANNOT), ()
         if clause == HOLDS:
             parts.append(part.number)
         elif part is candidate.first:
@@ -295,5 +278,4 @@ def _feed(
     return with_gate(state, gate.target, after), verdict, effects
 
 
-_FAILED: Final = -2
 _CANNOT: Final = "the condition cannot be evaluated"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from lotabots.diagnostics.span import Span
@@ -102,7 +103,7 @@ class DeadLetter(Struct, frozen=True, tag="dead_letter", tag_field="verdict"):
 Verdict = Dispatch | Reject | Wait | Ignore | DeadLetter
 
 
-class StartJob(Struct, frozen=True):
+class StartJob(Struct, frozen=True, gc=False):
     """Run `action` of `bot` for the event. `payload` is what was decoded and checked.
 
     INVARIANT: the job gets `payload` encoded again, never the sender's bytes, so that a bot cannot
@@ -138,7 +139,7 @@ class GateDropped(Struct, frozen=True):
 Effect = StartJob | EmitEvent | GateDropped
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """The record of one decision. `digest` names the policy, `at` is the `now` it was made with.
 
     Verdicts are sorted by target. Id, type and source are empty where the event had none that
@@ -153,9 +154,24 @@ class Decision(Struct, frozen=True):
     at: datetime
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What `decide` returns: the state after, the record, and what is to be done."""
 
     state: State
     decision: Decision
     effects: tuple[Effect, ...] = ()
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """`decision` as plain JSON data; equal decisions give equal data. Times are RFC 3339."""
+    data: dict[str, Any] = msgspec.to_builtins(decision)
+    return data
+
+
+def decision_from_json(data: object) -> Decision:
+    """The decision that `data` describes.
+
+    Raises:
+        msgspec.ValidationError: `data` is not what `decision_to_json` gives.
+    """
+    return msgspec.convert(data, Decision)

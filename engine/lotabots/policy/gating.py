@@ -55,8 +55,8 @@ class GateCompiler:
             flaw = condition_error(gate.target, ref, condition.reason)
         if isinstance(condition, Condition) and flaw is None:
             failed = false_clauses(gate.target, ref, condition.clauses)
-            return PartRule(number, ref, condition.holds, condition.reads_event, failed, None)
-        return PartRule(number, ref, None, reads_event=False, failed=(), flaw=flaw)
+            return PartRule(number, ref, condition.holds, failed, None)
+        return PartRule(number, ref, None, (), flaw)
 
 
 def _gate_rule(gate: Gate) -> GateRule:

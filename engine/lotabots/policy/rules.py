@@ -41,7 +41,6 @@ class TriggerRule(Struct, frozen=True):
     """
 
     holds: Callable[[Any, Any], int] | None
-    reads_event: bool
     passed: Dispatch | Reject
     at_rest: Verdict
     failed: tuple[Ignore, ...]
@@ -67,7 +66,6 @@ class PartRule(Struct, frozen=True):
     number: int
     rule: RuleRef
     holds: Callable[[Any, Any], int] | None
-    reads_event: bool
     failed: tuple[Ignore, ...]
     flaw: Reject | None
 
@@ -105,7 +103,8 @@ class Case(Struct):
     """Everything about one event type from one source.
 
     `refused` refuses the whole event. Else `template` has the verdict of every candidate, sorted
-    by name, and those in `bots` and `gates` overwrite theirs.
+    by name, and those in `bots` and `gates` overwrite theirs; `live` says that there are any, and
+    `reads_event` that some condition reads more than the payload.
     """
 
     refused: Reject | None
@@ -113,6 +112,8 @@ class Case(Struct):
     template: tuple[Verdict, ...] = ()
     bots: tuple[Candidate, ...] = ()
     gates: tuple[GateCandidate, ...] = ()
+    live: bool = False
+    reads_event: bool = False
     addressed: dict[str, Case] = field(default_factory=dict)
 
 
@@ -122,6 +123,7 @@ class EventRule(Struct):
     name: str
     ref: RuleRef
     reader: PayloadReader
+    decode: Callable[[Any], Any]
     cases: dict[str, Case]
     make: Callable[[str], Case]
     address: Callable[[Case, str], Case | None]
@@ -148,8 +150,7 @@ class EventRule(Struct):
 class Policy(Struct, frozen=True):
     """A checked fleet, ready to decide. `digest` names what the rule files say.
 
-    `unsound` refuses every event: a file that all decisions depend on has errors. `read` decodes
-    and checks a whole event in one pass, or raises one of `payload.DECODE_ERRORS`.
+    `unsound` refuses every event: a file that all decisions depend on has errors.
     """
 
     digest: str
@@ -163,7 +164,6 @@ class Policy(Struct, frozen=True):
     max_age: timedelta
     phases: tuple[str, ...]
     rollout: str
-    read: Callable[[bytes], Any]
 
     def rolled_out(self, phase: str, rollout: str) -> bool:
         """Whether a bot of `phase` is in service when `rollout` is the last phase that is.

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from lotabots.policy.rules import BotRule
 
 
+def unknown_type(kind: str, catalogue: RuleRef) -> Reject:
+    """LR003: no event of this type is declared."""
+    return Reject("", codes.UNKNOWN_TYPE.code, f"unknown event type `{kind}`", catalogue)
+
+
+def forged_source(claimed: str, source: str, rule: RuleRef) -> Reject:
+    """LR005: the envelope names somebody else than the one who sent it."""
+    reason = f"the event says it is from `{claimed}`, but `{source}` sent it"
+    return Reject("", codes.SOURCE_NOT_ALLOWED.code, reason, rule)
+
+
+def invalid_payload(reason: str, rule: RuleRef) -> Reject:
+    """LR006: the payload is not what the catalogue declares."""
+    return Reject("", codes.PAYLOAD_INVALID.code, reason, rule)
+
+
 def false_clauses(target: str, rule: RuleRef, clauses: tuple[str, ...]) -> tuple[Ignore, ...]:
     """LR301, for each clause of a condition that may be the first that is false."""
     return tuple(
