@@ -21,7 +21,7 @@ from lotabots.diagnostics.span import start_of
 from lotabots.model.bot import Bot
 from lotabots.model.capability import CapabilityTree
 from lotabots.model.codec.bot import BOT_FILE
-from lotabots.model.codec.codec import Findings, Places, did_you_mean
+from lotabots.model.codec.codec import Findings, Places, closest
 from lotabots.model.codec.event import catalogue
 from lotabots.model.fleet import Fleet, Settings
 from lotabots.model.layout import (
@@ -166,17 +166,22 @@ def _empty(path: str, shape: Shape) -> Diagnostic:
 
 
 def _unexpected(path: str) -> Diagnostic:
-    known = [*SHAPES]
-    stem, _, _ = path.rpartition(".")
-    if path.startswith(f"{BOTS_FOLDER}/"):
-        known.append(f"{BOTS_FOLDER}/{stem.rpartition('/')[2]}.yaml")
-    cure = did_you_mean(path, known)
     return UNEXPECTED_FILE.at(
         Label(start_of(path)),
         f"`{path}` is no file of a workspace, so nothing reads it",
-        help=cure or "rename it, or move it out of `rules/` and `graphs/`",
+        help=_meant(path) or "rename it, or move it out of `rules/` and `graphs/`",
         notes=(f"files of a workspace: `{BOTS_FOLDER}/<bot>.yaml`, {', '.join(SHAPES)}",),
     )
+
+
+def _meant(path: str) -> str:
+    # Compared by the name alone: the folders and the ending make everything look alike.
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    if path.startswith(f"{BOTS_FOLDER}/"):
+        return f"did you mean `{BOTS_FOLDER}/{stem}.yaml`?"
+    known = {each.rpartition("/")[2].removesuffix(".yaml"): each for each in SHAPES}
+    close = closest(stem, known)
+    return f"did you mean `{known[close]}`?" if close else ""
 
 
 def _with_broken(fleet: Fleet, findings: tuple[Diagnostic, ...]) -> Fleet:

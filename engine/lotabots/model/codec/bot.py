@@ -230,7 +230,12 @@ BOT_FILE: Final = Shape(
     "One bot: what it owns, what it must never do, what starts it, where its results go.",
     [
         Key("bot", "", group(_IDENTITY, Bot, partial=True), "who the bot is", required=True),
-        Key("scope", "scope", listing(CLAIM), "the capabilities that the bot owns"),
+        Key(
+            "scope",
+            "scope",
+            listing(CLAIM, unique=lambda claim: f"{claim.capability} on {claim.on}"),
+            "the capabilities that the bot owns",
+        ),
         Key(
             "boundaries",
             "boundaries",

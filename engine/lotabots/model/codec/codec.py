@@ -65,6 +65,11 @@ def expected(node: Node, findings: Findings, what: str, cure: str) -> None:
     )
 
 
+def invalid(span: Span, findings: Findings, message: str, cure: str) -> None:
+    """Report a value that has the right kind and still cannot be meant; `cure` is the help."""
+    findings.append(INVALID_VALUE.at(Label(span), message, help=cure))
+
+
 def is_null(node: Node) -> bool:
     """Whether the node is a null, which includes a key with nothing behind it."""
     return isinstance(node, Scalar) and node.plain and node.text in NULLS
@@ -91,10 +96,16 @@ def quoted(text: str) -> str:
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """``did you mean `x`?``, or nothing if nothing known is close."""
+    close = closest(text, known)
+    return f"did you mean `{close}`?" if close else ""
+
+
+def closest(text: str, known: Iterable[str]) -> str:
+    """The known word that `text` is most likely a misspelling of, or nothing."""
     from difflib import get_close_matches  # noqa: PLC0415 - only a faulty file pays for it
 
     close = get_close_matches(text[:LONGEST_SHOWN], sorted(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else ""
+    return close[0] if close else ""
 
 
 def one_of(words: Iterable[str]) -> str:

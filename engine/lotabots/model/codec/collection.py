@@ -54,38 +54,28 @@ def listing(
             cure = "add one" if len(node.items) < least else f"remove {len(node.items) - most}"
             expected(node, findings, what, cure)
         values = []
+        spans = []
         for index, each in enumerate(node.items[:most]):
             below = f"{route}.{index}"
             places[below] = each.span
             value = read_item(each, findings, places, below)
             if value is not None:
-                values.append((value, each.span))
+                values.append(value)
+                spans.append(each.span)
         if unique is not None and len(values) > 1:
-            values = without_repetition(values, findings, unique)
-        return tuple([value for value, _ in values])
+            return _without_repetition(values, spans, findings, unique)
+        return tuple(values)
 
     def write(values: tuple[T, ...], style: Style) -> list[Any]:
         return [item.write(value, style) for value in values]
 
     def schema(definitions: Definitions) -> dict[str, Any]:
         bounds: dict[str, Any] = {"minItems": least} if least else {}
+        if unique is str:
+            bounds["uniqueItems"] = True
         return {"type": "array", "items": item.schema(definitions), "maxItems": most, **bounds}
 
     return Codec(read, write, schema)
-
-
-def without_repetition(
-    values: list[tuple[T, Span]], findings: Findings, label: Callable[[T], str]
-) -> list[tuple[T, Span]]:
-    """The first of each label; every further one is a finding that shows the first."""
-    first: dict[str, tuple[T, Span]] = {}
-    for value, span in values:
-        name = label(value)
-        if name in first:
-            findings.append(repeated(name, span, first[name][1]))
-        else:
-            first[name] = (value, span)
-    return list(first.values())
 
 
 def repeated(name: str, span: Span, earlier: Span) -> Diagnostic:
@@ -131,6 +121,20 @@ def table(
         }
 
     return Codec(read, write, schema)
+
+
+def _without_repetition(
+    values: list[T], spans: list[Span], findings: Findings, label: Callable[[T], str]
+) -> tuple[T, ...]:
+    """The first of each label; every further one is a finding that shows the first."""
+    first: dict[str, tuple[T, Span]] = {}
+    for value, span in zip(values, spans, strict=True):
+        name = label(value)
+        if name in first:
+            findings.append(repeated(name, span, first[name][1]))
+        else:
+            first[name] = (value, span)
+    return tuple([value for value, _ in first.values()])
 
 
 def _list_cure(node: Node, least: int) -> str:

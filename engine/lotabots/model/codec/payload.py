@@ -7,12 +7,11 @@ A text names a type; a mapping with exactly one of `type`, `enum`, `list`, `fiel
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lotabots.diagnostics.codes import DUPLICATE_NAME
 from lotabots.diagnostics.diagnostic import Label
-from lotabots.model.codec.codec import Codec, Definitions, Findings, Places, expected
+from lotabots.model.codec.codec import Codec, Definitions, Findings, Places, expected, invalid
 from lotabots.model.codec.collection import listing
 from lotabots.model.codec.names import MEMBER
 from lotabots.model.codec.quantity import number
@@ -36,6 +35,8 @@ from lotabots.model.event import (
 from lotabots.syntax.nodes import Mapping, Node, Scalar
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from lotabots.diagnostics.span import Span
 
 MAX_MEMBERS: Final = 128
@@ -249,56 +250,56 @@ def _structure(shape: Shape) -> Codec[Any]:
         if collected is None or not collected[1]:
             return None
         values = collected[0]
-        draft = _built(values, node, findings, own)
+        draft = _built(values, findings, own)
         return None if draft is None else Documented(draft, values.get("doc", ""))
 
     return Codec(read, EXPRESSION.write, lambda definitions: shape.schema(definitions, {}))
 
 
-def _built(values: dict[str, Any], node: Node, findings: Findings, places: Places) -> Draft | None:
+def _built(values: dict[str, Any], findings: Findings, places: Places) -> Draft | None:
     if "values" in values:
         return EnumType(values["values"]) if values["values"] else None
     if "item" in values:
         return ListDraft(values["item"].draft, values.get("max_items", MAX_ITEMS))
     if "draft" in values:
         return ObjectDraft(values["draft"].members, values.get("open", False))
-    return _bounded(values, node, findings, places)
+    return _bounded(values, findings, places)
 
 
-def _bounded(
-    values: dict[str, Any], node: Node, findings: Findings, places: Places
-) -> Draft | None:
+def _bounded(values: dict[str, Any], findings: Findings, places: Places) -> Draft | None:
     kind = values["type"]
     allowed = _BOUNDS.get(kind, ())
     strange = [key for key in values if key not in ("type", "doc", *allowed)]
     for key in strange:
-        where = Scalar(key, True, places[key])
         cure = "only `integer` and `number` have `min` and `max`, only `string` the others"
-        expected(where, findings, f"no bound of this kind on `{kind}`", cure)
+        invalid(places[key], findings, f"`{kind}` has no `{key}`", cure)
     if strange:
         return None
     low, high = values.get("min"), values.get("max")
     if low is not None and high is not None and low > high:
-        expected(node, findings, "`min` below `max`", "exchange them")
+        invalid(places["min"], findings, "`min` is above `max`", "exchange them")
         return None
     if kind == "string":
         return TextType(values.get("max_length", MAX_TEXT), values.get("format", ""))
     if kind == "number":
         return NumberType(low, high)
     if kind == "integer":
-        return _integer(low, high, node, findings)
+        return _integer(low, high, findings, places)
     return _called(kind, places["type"])
 
 
 def _integer(
-    low: Decimal | None, high: Decimal | None, node: Node, findings: Findings
+    low: Decimal | None, high: Decimal | None, findings: Findings, places: Places
 ) -> IntegerType | None:
-    bounds = [Decimal(-MAX_SAFE_INTEGER) if low is None else low]
-    bounds.append(Decimal(MAX_SAFE_INTEGER) if high is None else high)
-    if any(bound != int(bound) or abs(bound) > MAX_SAFE_INTEGER for bound in bounds):
-        expected(node, findings, "whole bounds of at most 2^53 - 1", "round them")
-        return None
-    return IntegerType(int(bounds[0]), int(bounds[1]))
+    for key, bound in (("min", low), ("max", high)):
+        if bound is not None and (bound != int(bound) or abs(bound) > MAX_SAFE_INTEGER):
+            message = "a bound of an integer is a whole number of at most 2^53 - 1"
+            invalid(places[key], findings, message, "round it")
+            return None
+    return IntegerType(
+        -MAX_SAFE_INTEGER if low is None else int(low),
+        MAX_SAFE_INTEGER if high is None else int(high),
+    )
 
 
 _STRUCTURES: Final = keyed(

@@ -45,7 +45,7 @@ def _read(node: Node, findings: Findings, _places: Places, _route: str) -> str |
         return None
     for field, part in zip(_FIELDS, parts, strict=True):
         if not all(_fits(step, field) for step in part.split(",")):
-            what = f"a {field.name} from {field.least} to {field.most}"
+            what = f"the {field.name} from {field.least} to {field.most}"
             cure = "use numbers, `*`, ranges `1-5`, steps `*/5` and lists `1,3`"
             expected(node, findings, what, cure)
             return None
