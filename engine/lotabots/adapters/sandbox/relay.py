@@ -7,6 +7,7 @@ each connection. A relay never reads what it carries, so there is nothing to tri
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - host names need it; later our user may not reach the library
 import ipaddress
 import json
 import os

@@ -86,7 +86,9 @@ def start(request: Request, stdin: int) -> Running:
             facts=_facts(request),
         )
     except BaseException:
+        # Not reaped yet, so the number is still its own; the tree inside dies with it.
         os.kill(started.child, signal.SIGKILL)
+        os.waitpid(started.child, 0)
         raise
 
 
@@ -207,9 +209,9 @@ def _readable(fd: int) -> bool:
 
 def _complaint(started: _Started) -> str:
     """What bubblewrap said; the program has not written anything yet."""
-    os.kill(started.child, signal.SIGKILL)
-    os.waitpid(started.child, 0)
-    said = os.read(started.stderr, _MAX_MESSAGE).decode(errors="replace").strip()
+    said = ""
+    if _readable(started.stderr):
+        said = os.read(started.stderr, _MAX_MESSAGE).decode(errors="replace").strip()
     return f"bubblewrap did not start: {said or 'no reason given'}"
 
 
