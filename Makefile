@@ -12,7 +12,7 @@ export VENV
 unexport PYTHONPATH PYTHONHOME
 
 RUN := $(VENV)/bin/python -m
-DEMO := $(RUN) lotabots validate && $(RUN) lotabots demo
+DEMO := $(RUN) lotabots validate && $(RUN) lotabots decide --quiet --exit-zero examples/events/*.json
 GENERATE := $(RUN) lotabots generate --docs docs/checks
 CHECK = @printf 'check  %s\n'
 # `worksteal` because a few property tests take most of the time.

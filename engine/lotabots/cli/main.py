@@ -6,6 +6,7 @@ was collected, 70 our own fault.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -20,6 +21,15 @@ COMMANDS: Final = {
     "validate": "Prove the fleet: every finding with its place and its cure.",
     "decide": "Say what would happen to an event, and why.",
     "explain": "Explain a code, a bot, an event or a gate.",
+    "run": "Run the service: decide events, run jobs, keep the audit log.",
+    "emit": "Send an event to the running service, as yourself.",
+    "status": "Say what the running service has done and has to do.",
+    "trace": "Draw what an event led to, as a waterfall.",
+    "why": "Say what was decided about an event, by which rule.",
+    "dlq": "List, show and redrive dead letters.",
+    "audit": "Verify, prove and show the audit log.",
+    "sandbox": "Run a program under a policy; say what this host can keep.",
+    "tools": "Make and verify the locked toolboxes of bots.",
     "generate": "Write what is derived from the rules: JSON Schemas, pages of codes.",
 }
 """Name to summary; a command lives in the module of its name. `--help` imports none of them."""
@@ -76,6 +86,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with the right exit code."""
+    # One short run makes many small values that all live to its end: collecting them again and
+    # again costs several times the work itself. Long-running commands turn it on for themselves.
+    gc.disable()
     try:
         cli.main(prog_name="lotabots", standalone_mode=True)
     except BrokenPipeError:

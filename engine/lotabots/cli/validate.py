@@ -77,9 +77,10 @@ def _selected(found: tuple[Diagnostic, ...], select: str | None) -> tuple[Diagno
 
 def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, color: bool) -> str:
     if style == "json":
-        from lotabots.diagnostics import render_json  # noqa: PLC0415 - json costs start-up time
+        from lotabots.checks.registry import names  # noqa: PLC0415 - wanted by this format alone
+        from lotabots.diagnostics.render_json import render  # noqa: PLC0415 - one renderer a run
 
-        return render_json.render(found) + "\n"
+        return render(found, names=names()) + "\n"
     if not found:
         return f"{summary(workspace.checked.fleet)}: no findings\n"
     if style == "concise":

@@ -1,0 +1,61 @@
+"""`lotabots dlq`: jobs that ended as dead letters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lotabots.cli.options import workspace_option
+from lotabots.cli.service import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
+
+
+@click.group("dlq")
+def command() -> None:
+    """List, show and redrive dead letters: jobs that ended in error for good."""
+
+
+@command.command("list")
+@workspace_option
+@FORMAT
+def list_(workspace: Path | None, *, style: str) -> None:
+    """List the dead letters, oldest first."""
+    said = ask(workspace, "dlq")
+    if style == "json":
+        click.echo(json.dumps(said, indent=2))
+        return
+    for row in said["dead_letters"]:
+        click.echo(_line(row))
+    if said["left_out"]:
+        click.echo(f"({said['left_out']} older ones are left out)")
+    if not said["dead_letters"]:
+        click.echo("no dead letters")
+
+
+@command.command("show")
+@click.argument("job")
+@workspace_option
+def show(job: str, *, workspace: Path | None) -> None:
+    """Show the dead letter of JOB with everything that is known, as JSON."""
+    (row,) = ask(workspace, "dlq", id=job)["dead_letters"]
+    click.echo(json.dumps(row, indent=2))
+
+
+@command.command("redrive")
+@click.argument("job")
+@workspace_option
+def redrive(job: str, *, workspace: Path | None) -> None:
+    """Queue the dead letter of JOB again, as a new job; a dead letter can be redriven once."""
+    click.echo(f"queued again as {ask(workspace, 'redrive', id=job)['again']}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    again = "  (redriven)" if row["redriven"] else ""
+    what = f"{row['bot']}.{row['action']}"
+    return f"{row['job']}  {what:32}  {row['code']}  {row['reason']}{again}"

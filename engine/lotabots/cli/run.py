@@ -1,0 +1,89 @@
+"""`lotabots run`: the service."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lotabots.cli.options import fail, workspace_at, workspace_option
+from lotabots.cli.service import config_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lotabots.service.wire import Service
+
+FINDINGS = 1
+
+
+@click.command("run")
+@workspace_option
+@click.option(
+    "--role",
+    "roles",
+    default="engine,worker,audit",
+    show_default=True,
+    help="What this process does, separated by commas.",
+)
+@click.option("--join", is_flag=True, help="Share the work of the service that already runs here.")
+def command(workspace: Path | None, *, roles: str, join: bool) -> None:
+    """Run the service until SIGTERM or Ctrl-C: decide events, run jobs, keep the audit log.
+
+    Starts a nats-server of its own on loopback. The rules must be free of errors. Events that
+    were accepted are never lost; what was in flight is continued at the next start.
+    """
+    from lotabots.service.folder import BusyError, Lock, NotRunningError  # noqa: PLC0415
+    from lotabots.service.wire import ROLES, Service  # noqa: PLC0415
+    from lotabots.service.workers import executor_of  # noqa: PLC0415
+
+    gc.enable()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    chosen = tuple(role.strip() for role in roles.split(","))
+    if unknown := set(chosen) - set(ROLES):
+        fail(f"unknown role `{min(unknown)}`; roles are {', '.join(ROLES)}")
+    found = workspace_at(workspace)
+    if not found.checked.sound:
+        click.echo("the rules have errors; see `lotabots validate`", err=True)
+        sys.exit(FINDINGS)
+    config = config_of(found.root)
+    service = Service(found.checked, config, roles=chosen)
+    service.folder.prepare()
+    try:
+        if join:
+            service.join = service.folder.running()["url"]
+            with executor_of(found, config) as service.executor:
+                asyncio.run(_serve(service))
+        else:
+            with Lock(service.folder), executor_of(found, config) as service.executor:
+                asyncio.run(_serve(service))
+    except (BusyError, NotRunningError) as error:
+        fail(str(error))
+
+
+async def _serve(service: Service) -> None:
+    from lotabots.adapters.files.auditlog import AuditLogError  # noqa: PLC0415
+    from lotabots.adapters.nats.connection import SetupError  # noqa: PLC0415
+    from lotabots.adapters.nats.server import ServerError  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with service:
+            fleet = service.checked.fleet
+            click.echo(
+                f"lotabots serves {fleet.settings.name} ({len(fleet.bots)} bots) at {service.url}; "
+                f"state in {service.config.state}"
+            )
+            click.echo("ready; Ctrl-C ends it")
+            await service.run(stop)
+    except (ServerError, SetupError, AuditLogError) as error:
+        fail(str(error))
+    click.echo("stopped; what was in flight continues at the next start")

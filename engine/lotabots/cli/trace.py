@@ -1,0 +1,66 @@
+"""`lotabots trace`: what an event led to, as a waterfall."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from lotabots.cli.options import color_option, terminal_width, wants_color, workspace_option
+from lotabots.cli.service import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMES: Final = 44
+_TIMES: Final = 10
+
+
+@click.command("trace")
+@click.argument("ident", metavar="ID")
+@workspace_option
+@click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
+@color_option
+def command(ident: str, *, workspace: Path | None, style: str, color: str) -> None:
+    """Draw everything that the event ID (or the event of the job ID) led to, over time."""
+    said = ask(workspace, "trace", id=ident)
+    if style == "json":
+        click.echo(json.dumps(said, indent=2))
+        return
+    click.echo(waterfall(said["spans"], width=terminal_width(), color=wants_color(color)))
+    if said["left_out"]:
+        click.echo(f"({said['left_out']} more are left out)")
+
+
+def waterfall(spans: list[dict[str, Any]], *, width: int, color: bool) -> str:
+    """One line per event and job; a bar from when it began to when it ended."""
+    rows = [_row(span) for span in spans]
+    first = min(begin for _, begin, _, _ in rows)
+    last = max(end for _, _, end, _ in rows)
+    room = max(width - _NAMES - _TIMES - 2, 10)
+    scale = (last - first).total_seconds() or 1.0
+    lines = []
+    for name, begin, end, style in rows:
+        left = int((begin - first).total_seconds() / scale * (room - 1))
+        length = max(1, int((end - begin).total_seconds() / scale * room))
+        bar = " " * left + ("█" * length if end > begin else "◆")
+        took = (end - begin).total_seconds()
+        text = f"{name:{_NAMES}.{_NAMES}} {bar:{room}.{room}} {took * 1000:7.0f} ms"
+        lines.append(click.style(text, fg=style) if color and style else text)
+    return "\n".join(lines)
+
+
+def _row(span: dict[str, Any]) -> tuple[str, datetime, datetime, str]:
+    if span["kind"] == "event":
+        at = datetime.fromisoformat(span["at"])
+        decided = datetime.fromisoformat(span.get("decided_at", span["at"]))
+        return f"{span['type']} from {span['source']}", at, max(at, decided), "cyan"
+    times = [datetime.fromisoformat(attempt["at"]) for attempt in span["attempts"]]
+    ended = str(span.get("ended_at", ""))
+    outcome = span.get("outcome", {}).get("outcome", "running")
+    begin = min(times) if times else datetime.fromisoformat(ended)
+    end = datetime.fromisoformat(ended) if ended else max(times)
+    style = {"success": "green", "running": "yellow"}.get(outcome, "red")
+    return f"  {span['bot']}.{span['action']}: {outcome}", begin, end, style

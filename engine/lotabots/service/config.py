@@ -1,0 +1,95 @@
+"""``lotabots.yaml``: what the service needs to know that no rule says.
+
+The rules decide; this file only says where things are on this host.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lotabots.model.codec.collection import listing, table
+from lotabots.model.codec.names import SOURCE, WORD
+from lotabots.model.codec.scalar import prose
+from lotabots.model.codec.shape import Key, Shape
+from lotabots.model.names import OUTSIDE_FAMILIES
+from lotabots.syntax.compose import compose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.model.codec.codec import Findings, Places
+
+FILE: Final = "lotabots.yaml"
+STATE: Final = ".lotabots"
+
+SHAPE: Final = Shape(
+    "a service configuration",
+    "lotabots.yaml: where things are on this host.",
+    [
+        Key("state", "state", prose(), "the state folder; default `.lotabots` in the workspace"),
+        Key(
+            "repositories",
+            "repositories",
+            table(WORD, prose()),
+            "bare git repositories by the name that events use: name and path",
+        ),
+        Key(
+            "outside",
+            "outside",
+            listing(SOURCE),
+            "sources outside the fleet that get credentials, such as `ingress.git`",
+        ),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """Where things are. Paths are absolute."""
+
+    state: Path
+    repositories: Mapping[str, Path] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
+
+
+def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
+    """The configuration of the workspace at `root`, and what is wrong with its file.
+
+    Without a file everything has its default. The person who runs the service is always an
+    outside source, ``cli.<name>``.
+    """
+    path = root / FILE
+    findings: Findings = []
+    values: dict[str, object] = {}
+    if path.is_file():
+        node, faults = compose(FILE, path.read_bytes())
+        findings.extend(faults)
+        places: Places = {}
+        collected = SHAPE.collect(node, findings, places) if node is not None else None
+        values = collected[0] if collected else {}
+    repositories = values.get("repositories", {})
+    outside = values.get("outside", ())
+    assert isinstance(repositories, dict)  # noqa: S101 - the shape says so
+    assert isinstance(outside, tuple)  # noqa: S101 - the shape says so
+    config = ServiceConfig(
+        root / str(values.get("state", STATE)),
+        {name: (root / place).resolve() for name, place in repositories.items()},
+        tuple(sorted({*outside, user_source()})),
+    )
+    return config, tuple(findings)
+
+
+def user_source() -> str:
+    """The source of what the person at the command line emits: ``cli.<login name>``."""
+    try:
+        import pwd  # noqa: PLC0415 - absent on some systems
+
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        name = str(os.geteuid())
+    return f"{OUTSIDE_FAMILIES[0]}.{re.sub('[^a-z0-9_-]', '-', name.lower())[:32] or 'user'}"

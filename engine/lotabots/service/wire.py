@@ -1,0 +1,240 @@
+"""The composition root: picks the adapters, starts everything, stops everything.
+
+One process may play any of the roles; several processes share the work of a role through the
+durable consumers. The first one owns the state folder and the embedded server, others join.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lotabots import __version__
+from lotabots.adapters.clock import SystemClock
+from lotabots.adapters.files.auditlog import AuditWriter, load_seed
+from lotabots.adapters.nats.bus import Publisher, Puller, Reader
+from lotabots.adapters.nats.connection import PIN_GROUP, connect, set_up
+from lotabots.adapters.nats.keys import ensure_keys, read_seed
+from lotabots.adapters.nats.scan import Scanner
+from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
+from lotabots.policy.compile import compile_policy
+from lotabots.policy.contract import compile_contracts
+from lotabots.policy.project_broker import (
+    AUDIT,
+    EVENTS,
+    RETRY,
+    WORK,
+    consumers,
+    server_config,
+    streams,
+    users,
+)
+from lotabots.runtime.auditor import Auditor
+from lotabots.runtime.engine import Board, Engine
+from lotabots.runtime.gatekeeper import Gatekeeper
+from lotabots.runtime.ledger import Ledger
+from lotabots.runtime.mover import Mover
+from lotabots.runtime.ports import Outgoing
+from lotabots.runtime.worker import Desk, Worker
+from lotabots.service.api import Api
+from lotabots.service.folder import StateFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Self
+
+    from nats.aio.client import Client
+
+    from lotabots.policy.checked import CheckedFleet
+    from lotabots.runtime.ports import Executor
+    from lotabots.service.config import ServiceConfig
+
+log = logging.getLogger(__name__)
+
+ENGINE, WORKER, AUDITOR = "engine", "worker", "audit"
+ROLES: Final = (ENGINE, WORKER, AUDITOR)
+ENGINE_PREFETCH: Final = 300
+GATES_PREFETCH: Final = 100
+AUDIT_PREFETCH: Final = 2000
+
+
+@dataclass(slots=True)
+class Service:
+    """A running part of the service. Use as an asynchronous context manager, then `run`."""
+
+    checked: CheckedFleet
+    config: ServiceConfig
+    executor: Executor | None = None
+    roles: tuple[str, ...] = ROLES
+    join: str = ""
+    """URL of a server to join instead of starting one."""
+
+    url: str = ""
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _server: EmbeddedServer | None = None
+    _loops: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = field(default_factory=list)
+    _pullers: list[Puller] = field(default_factory=list)
+
+    @property
+    def folder(self) -> StateFolder:
+        """The state folder."""
+        return StateFolder(self.config.state)
+
+    async def __aenter__(self) -> Self:
+        """Start the server (or join one), set up streams, connect every role.
+
+        Raises:
+            ServerError: the nats-server does not start.
+            SetupError: it refuses a stream or consumer.
+            AuditLogError: the audit log on disk is damaged or has another writer.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Let go of everything, in reverse order."""
+        await self._stack.aclose()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set. What is in flight then comes again at the next start.
+
+        Raises:
+            ExceptionGroup: a loop failed for a reason that it cannot answer.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop(), name=name) for name, loop in self._loops]
+            if self._server is not None:
+                tasks.append(group.create_task(self._keep_server(self._server)))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _start(self) -> None:
+        folder = self.folder
+        folder.prepare()
+        everybody = users(self.checked.fleet, self.config.outside)
+        keys = ensure_keys(folder.keys, [user.name for user in everybody])
+        if self.join:
+            self.url = self.join
+        else:
+            files = ServerFiles(folder.nats, server_config(everybody, keys))
+            self._server = EmbeddedServer(files)
+            self._stack.push_async_callback(self._server.stop)
+            await self._server.start()
+            self.url = self._server.url
+            admin = await self._connect("admin")
+            await set_up(admin, streams(self.checked.fleet), consumers(self.checked.fleet))
+            self._announce()
+        if ENGINE in self.roles:
+            await self._engine()
+        if WORKER in self.roles and self.executor is not None:
+            await self._worker(self.executor)
+        if AUDITOR in self.roles:
+            await self._auditor()
+
+    def _announce(self) -> None:
+        """Say where the service is, for the commands of the same user."""
+        said = {"url": self.url, "pid": os.getpid(), "version": __version__}
+        path = self.folder.address
+        path.write_text(json.dumps(said), encoding="utf-8")
+        self._stack.callback(path.unlink, missing_ok=True)
+
+    async def _keep_server(self, server: EmbeddedServer) -> None:
+        """Start the embedded server again whenever it ends by itself."""
+        while True:
+            status = await server.died()
+            log.error("server.died", extra={"status": status})
+            await server.start()
+            log.info("server.started", extra={"url": server.url})
+
+    async def _connect(self, user: str) -> Client:
+        async def back() -> None:
+            for puller in self._pullers:
+                puller.forget()
+
+        seed = read_seed(self.folder.keys, user)
+        client = await connect(self.url, user=user, seed=seed, on_reconnect=back)
+        self._stack.push_async_callback(client.close)
+        return client
+
+    async def _ledger(self, client: Client, name: str) -> Ledger:
+        publisher = Publisher(client)
+        await publisher.start()
+        return Ledger(publisher, Reader(client), name=name)
+
+    async def _inlet(
+        self, client: Client, stream: str, consumer: str, *, prefetch: int = 0, pinned: bool = False
+    ) -> Puller:
+        group = PIN_GROUP if pinned else ""
+        puller = Puller(client, stream=stream, consumer=consumer, prefetch=prefetch, group=group)
+        await puller.start()
+        self._pullers.append(puller)
+        return puller
+
+    def _loop(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._loops.append((name, loop))
+
+    async def _engine(self) -> None:
+        policy = compile_policy(self.checked)
+        client = await self._connect("engine")
+        ledger = await self._ledger(client, "engine")
+        scanner = Scanner(client)
+        clock = SystemClock()
+        events = await self._inlet(client, EVENTS, "ENGINE", prefetch=ENGINE_PREFETCH)
+        gates = await self._inlet(client, EVENTS, "GATES", prefetch=GATES_PREFETCH, pinned=True)
+        due = await self._inlet(client, RETRY, "DUE", prefetch=GATES_PREFETCH)
+        engine = Engine(policy, Board(), inlet=events, ledger=ledger, name=self.name)
+        keeper = Gatekeeper(
+            policy,
+            inlet=gates,
+            ledger=ledger,
+            history=scanner,
+            clock=clock,
+            key=self.folder.engine_key(),
+            name=self.name,
+        )
+        about = {"policy": policy.digest, "version": __version__, "engine": self.name}
+        api = Api(client, scanner=scanner, ledger=ledger, clock=clock, about=about)
+        await api.start()
+        note = {"engine": self.name, "policy": policy.digest, "version": __version__}
+        await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(note).encode())])
+        self._loop("engine", engine.run)
+        self._loop("gatekeeper", keeper.run)
+        self._loop("mover", Mover(inlet=due, ledger=ledger).run)
+
+    async def _worker(self, executor: Executor) -> None:
+        client = await self._connect("runner")
+        core = await self._ledger(client, "worker")
+        desks = {}
+        for bot in self.checked.fleet.bots:
+            inlet = await self._inlet(client, WORK, bot.name)
+            publish = await self._ledger(await self._connect(bot.name), bot.name)
+            desks[bot.name] = Desk(bot, inlet, publish)
+        worker = Worker(
+            compile_contracts(self.checked.fleet),
+            executor,
+            desks=desks,
+            core=core,
+            clock=SystemClock(),
+            key=self.folder.engine_key(),
+            name=self.name,
+        )
+        self._loop("worker", worker.run)
+
+    async def _auditor(self) -> None:
+        client = await self._connect("audit")
+        inlet = await self._inlet(client, AUDIT, "WRITER", prefetch=AUDIT_PREFETCH, pinned=True)
+        seed = load_seed(self.folder.keys / "audit.key")
+        sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
+        self._loop("auditor", Auditor(inlet=inlet, sink=sink).run)

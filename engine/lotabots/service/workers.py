@@ -1,0 +1,3 @@
+"""Picks the executor: the kernel sandbox at the best level that this host keeps."""
+
+from __future__ import annotations
