@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import zipfile
 from base64 import urlsafe_b64encode
@@ -38,7 +39,7 @@ class Wheel(NamedTuple):
 
 
 def take(dist: Path, out: Path) -> Wheel:
-    """Move the one wheel in `dist` to `out` and check it."""
+    """Copy the one wheel in `dist` to `out` and check the copy."""
     found = sorted(dist.iterdir()) if dist.is_dir() and not dist.is_symlink() else []
     if len(found) != 1 or not stat.S_ISREG(found[0].lstat().st_mode):
         names = ", ".join(f"`{path.name[:80]}`" for path in found) or "nothing"
@@ -46,10 +47,8 @@ def take(dist: Path, out: Path) -> Wheel:
     if not NAME.fullmatch(found[0].name):
         raise BuildError(f"`{found[0].name[:200]}` is not the name of a wheel")
     path = out / found[0].name
-    found[0].rename(path)
-    # Whoever still holds it open for writing is dead by now; the mode is for those who look.
-    path.chmod(0o444)
     try:
+        shutil.copyfile(found[0], path, follow_symlinks=False)
         return _checked(path)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError) as error:
         raise BuildError(f"`{path.name}` is not a sound wheel: {error}") from error

@@ -1,0 +1,273 @@
+"""From a job to a run: the sandbox policy, the command line, and the job document.
+
+A placeholder of a grant stands for one place or for several; what it stands for is decided here
+and nowhere else. Only blobs that the event names are shown to a bot, after hashing them again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from lotabots.adapters.executor.interpreter import own_interpreter, system_libraries
+from lotabots.adapters.files.blobs import BlobError
+from lotabots.policy.contract import VERSION
+from lotabots.policy.project_kernel import Place, project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from lotabots.adapters.executor.manifest import EntryPoint, Manifest
+    from lotabots.adapters.files.blobs import BlobStore
+    from lotabots.adapters.files.toolbox import Toolbox
+    from lotabots.model.bot import Action, Bot, Grants
+    from lotabots.policy.contract import Job
+    from lotabots.policy.project_kernel import KernelPolicy
+
+MAX_BLOBS: Final = 200
+REPOSITORY: Final = ("repository", "source")
+"""Two words for the same place: the repository that the event names."""
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_ENV: Final = {"HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC"}  # noqa: S108 - the sandbox's own
+_FOR_CHECKING: Final = "/placeholder"
+
+
+class UnfitError(Exception):
+    """This action cannot be run here, or this job cannot; the message says why."""
+
+
+class Station(NamedTuple):
+    """Everything about an action that is the same for all of its jobs.
+
+    `places` are the placeholders with a fixed place, `secrets` the values of granted secrets.
+    """
+
+    bot: Bot
+    action: Action
+    manifest: Manifest
+    entry: EntryPoint
+    toolboxes: Mapping[str, Toolbox]
+    places: Mapping[str, Path]
+    secrets: Mapping[str, str]
+
+
+class Prepared(NamedTuple):
+    """What the sandbox gets."""
+
+    policy: KernelPolicy
+    argv: tuple[str, ...]
+    document: bytes
+
+
+class Material(NamedTuple):
+    """What is particular to one job: its folder, its repository (if any), its blobs by digest."""
+
+    out: Path
+    repository: Path | None
+    blobs: Mapping[str, Path]
+
+
+def mentioned(grants: Grants) -> frozenset[str]:
+    """The placeholders of all grants."""
+    paths = (*grants.read, *grants.write, *grants.exec)
+    return frozenset(name for path in paths for name in _PLACEHOLDER.findall(path))
+
+
+def toolboxes_of(grants: Grants) -> tuple[str, ...]:
+    """The toolboxes that the grants name."""
+    prefix = "toolbox:"
+    names = sorted(name for name in mentioned(grants) if name.startswith(prefix))
+    return tuple(name.removeprefix(prefix) for name in names)
+
+
+def check(station: Station) -> None:
+    """Prove that a job of this action could be prepared.
+
+    Raises:
+        UnfitError: a placeholder without a place, a secret without a value, a program that is
+            not granted.
+    """
+    nowhere = dict.fromkeys(("out", "artifact", "artifacts", *REPOSITORY), (_FOR_CHECKING,))
+    policy = _policy(station, nowhere, cwd="/")
+    program = _argv(station)[0]
+    if not program.startswith("/"):
+        raise UnfitError(f"entry point `{station.action.command[0]}`: `{program}` is no path")
+    if not any(program == path or program.startswith(f"{path}/") for path in policy.exec):
+        cure = "; add `{python}` to the action's `exec` grants" if _is_python(program) else ""
+        raise UnfitError(f"program `{program}` is not granted for running{cure}")
+
+
+def prepare(station: Station, job: Job, material: Material) -> Prepared:
+    """The run of `job`.
+
+    Raises:
+        UnfitError: the event lacks what the grants ask for.
+    """
+    payload = msgspec.json.decode(job.event.payload)
+    places: dict[str, tuple[str, ...]] = {
+        "out": (str(material.out),),
+        "artifacts": tuple(map(str, material.blobs.values())),
+    }
+    if material.repository is not None:
+        places |= dict.fromkeys(REPOSITORY, (str(material.repository),))
+    if "artifact" in mentioned(station.action.grants):
+        places["artifact"] = (str(_main_artifact(payload, material)),)
+    writes = "{out}" in station.action.grants.write
+    policy = _policy(station, places, cwd=str(material.out) if writes else "/")
+    return Prepared(policy, _argv(station), _document(station, job, material))
+
+
+def named_blobs(payload: object, store: BlobStore) -> dict[str, Path]:
+    """The stored blobs that a payload names, re-hashed, by digest.
+
+    Raises:
+        UnfitError: an artifact is not in the store, is damaged, or there are too many.
+    """
+    digests = list(dict.fromkeys(_artifact_digests(payload)))
+    # Other digests (of a plan, of a database) are blobs only if the store has them.
+    digests += [one for one in dict.fromkeys(_digests(payload)) if store.has(one)]
+    digests = list(dict.fromkeys(digests))
+    if len(digests) > MAX_BLOBS:
+        raise UnfitError(f"the event names more than {MAX_BLOBS} artifacts")
+    try:
+        return {digest: store.path(digest) for digest in digests}
+    except BlobError as error:
+        raise UnfitError(str(error)) from error
+
+
+def _main_artifact(payload: Any, material: Material) -> Path:  # noqa: ANN401 - JSON
+    artifact = payload.get("artifact") if isinstance(payload, dict) else None
+    digest = artifact.get("digest") if isinstance(artifact, dict) else None
+    if not isinstance(digest, str) or digest not in material.blobs:
+        raise UnfitError("the grants show `{artifact}`, but the event names none")
+    return material.blobs[digest]
+
+
+def _artifact_digests(value: object) -> Iterator[str]:
+    """Digests of what has the form of an artifact: a name, a kind, a digest."""
+    if isinstance(value, dict):
+        if {"name", "kind", "digest"} <= value.keys() and _is_digest(value["digest"]):
+            yield value["digest"]
+        for member in value.values():
+            yield from _artifact_digests(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _artifact_digests(item)
+
+
+def _digests(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _digests(item)
+    elif isinstance(value, str) and _is_digest(value):
+        yield value
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def _policy(station: Station, given: Mapping[str, tuple[str, ...]], *, cwd: str) -> KernelPolicy:
+    fixed = {name: (str(path),) for name, path in station.places.items()}
+    places = {**fixed, **given, "bot": (str(station.manifest.folder),)}
+    grants = station.action.grants
+    python = own_interpreter()
+    tools = {
+        f"toolbox:{name}": (str(box.packages), *sorted(box.programs.values()), python.program)
+        for name, box in station.toolboxes.items()
+    }
+    granted = replace(
+        grants,
+        read=_several(grants.read, places),
+        write=_several(grants.write, places),
+        exec=_several(grants.exec, {**places, **tools, "python": (python.program,)}),
+    )
+    single = {
+        f"toolbox:{name}": Place(str(box.packages), code=True)
+        for name, box in station.toolboxes.items()
+    }
+    folders = {str(box.packages) for box in station.toolboxes.values()}
+    path = sorted({os.path.dirname(one) for one in {*granted.exec} - folders})  # noqa: PTH120 - text
+    projection = project(
+        station.bot,
+        granted,
+        cwd=cwd,
+        places=single,
+        secrets=station.secrets,
+        env={**_ENV, "PATH": ":".join(path)},
+    )
+    if projection.policy is None:
+        raise UnfitError("; ".join(projection.problems))
+    return _with_code(projection.policy, station, python=python.program)
+
+
+def _with_code(policy: KernelPolicy, station: Station, *, python: str) -> KernelPolicy:
+    """The bot's own folder, and the libraries that anything which may run needs."""
+    runtime = set(policy.runtime)
+    if policy.exec:
+        runtime.update(system_libraries())
+    if python in policy.exec:
+        runtime.update(own_interpreter().runtime)
+    read = {*policy.read, str(station.manifest.folder)}
+    return replace(policy, read=tuple(sorted(read)), runtime=tuple(sorted(runtime)))
+
+
+def _several(paths: tuple[str, ...], places: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Write out the placeholders that are in `places`; others stay, to be judged later."""
+    found: list[str] = []
+    for path in paths:
+        match = _PLACEHOLDER.match(path)
+        if match is None or match[1] not in places:
+            found.append(path)
+        else:
+            found += [place + path[match.end() :] for place in places[match[1]]]
+    return tuple(found)
+
+
+def _argv(station: Station) -> tuple[str, ...]:
+    words = station.entry.run if station.action.entry_point else station.action.command
+    known = {"python": own_interpreter().program, "bot": str(station.manifest.folder)}
+    return tuple(
+        _PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), word) for word in words
+    )
+
+
+def _is_python(program: str) -> bool:
+    return program == own_interpreter().program
+
+
+def _document(station: Station, job: Job, material: Material) -> bytes:
+    """The job as the bot reads it: one line of JSON."""
+    boxes = station.toolboxes.values()
+    paths: dict[str, Any] = {
+        "out": str(material.out),
+        "artifacts": {digest: str(path) for digest, path in material.blobs.items()},
+        "toolbox": {box.name: str(box.packages) for box in boxes},
+        "programs": {name: path for box in boxes for name, path in sorted(box.programs.items())},
+        "places": {name: str(path) for name, path in sorted(station.places.items())},
+    }
+    if material.repository is not None:
+        paths["repository"] = str(material.repository)
+    document = {
+        "version": VERSION,
+        "job": job.job,
+        "attempt": job.attempt,
+        "bot": job.bot,
+        "action": job.action,
+        "capability": station.action.capability,
+        "idempotency_key": job.job,
+        "event": job.event,
+        "paths": paths,
+        "tools": {box.name: box.digest for box in boxes},
+        "timeout_s": float(station.bot.constraints.timeout),
+    }
+    return msgspec.json.encode(document) + b"\n"
