@@ -50,7 +50,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"lotabots.cli.{cmd_name}").command
+        module = importlib.import_module(f"lotabots.cli.{cmd_name}")
+        command = getattr(module, "command", None) or getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - each module keeps this promise
         return command
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -39,11 +38,12 @@ def command(workspace: Path | None, *, roles: str, join: bool) -> None:
     were accepted are never lost; what was in flight is continued at the next start.
     """
     from lotabots.service.folder import BusyError, Lock, NotRunningError  # noqa: PLC0415
+    from lotabots.service.logs import configure  # noqa: PLC0415
     from lotabots.service.wire import ROLES, Service  # noqa: PLC0415
     from lotabots.service.workers import executor_of  # noqa: PLC0415
 
     gc.enable()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    configure()
     chosen = tuple(role.strip() for role in roles.split(","))
     if unknown := set(chosen) - set(ROLES):
         fail(f"unknown role `{min(unknown)}`; roles are {', '.join(ROLES)}")

@@ -1,3 +1,72 @@
-"""Picks the executor: the kernel sandbox at the best level that this host keeps."""
+"""Picks the executor: the kernel sandbox at a level that this host was proved to keep.
+
+*Strict* unless an operator opted for *reduced*; never less because something is missing. A host
+that keeps neither gets an executor that refuses every job and says why.
+"""
 
 from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lotabots.adapters.executor.executor import Sandbox, SandboxExecutor, Settings
+from lotabots.adapters.files.blobs import BlobStore
+from lotabots.adapters.sandbox.launch import Launcher
+from lotabots.adapters.sandbox.probe import probe
+from lotabots.adapters.sandbox.report import Level, RefusedError
+from lotabots.service.folder import StateFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lotabots.adapters.sandbox.probe import Finding
+    from lotabots.service.config import ServiceConfig
+    from lotabots.service.workspace import Workspace
+
+SECRET_PREFIX = "LOTABOTS_SECRET_"  # noqa: S105 - the name of variables, not a secret
+"""Variables of the service's environment that hold secrets which grants may name."""
+
+
+@contextmanager
+def executor_of(
+    workspace: Workspace, config: ServiceConfig, *, level: Level = Level.STRICT
+) -> Iterator[SandboxExecutor]:
+    """The executor of a workspace; its launcher ends with the context."""
+    folder = StateFolder(config.state)
+    folder.prepare()
+    settings = Settings(
+        bots=workspace.root / "bots",
+        requirements=workspace.root / "requirements",
+        tools=folder.tools,
+        jobs=folder.jobs,
+        state=folder.root / "bots",
+        repositories=config.repositories,
+        places={},
+        secrets=_secrets(),
+    )
+    launcher, finding = proved(level)
+    sandbox = Sandbox(launcher if finding.holds else None, level, finding.reason)
+    try:
+        blobs = BlobStore(folder.blobs)
+        yield SandboxExecutor(workspace.checked.fleet, settings, sandbox=sandbox, blobs=blobs)
+    finally:
+        if launcher is not None:
+            launcher.close()
+
+
+def proved(level: Level) -> tuple[Launcher | None, Finding]:
+    """A warm launcher, and what a real attempt to break out of `level` found."""
+    try:
+        launcher = Launcher()
+    except (RefusedError, OSError):
+        return None, probe(level)
+    return launcher, probe(level, launcher=launcher)
+
+
+def _secrets() -> dict[str, str]:
+    return {
+        name.removeprefix(SECRET_PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(SECRET_PREFIX)
+    }
