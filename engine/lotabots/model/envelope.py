@@ -133,7 +133,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     text = str(error).split(" - at `", 1)
-    said = text[0][:1].lower() + text[0][1:]
+    said = text[0] if text[0].startswith("JSON") else text[0][:1].lower() + text[0][1:]
     return f"`{text[1].rstrip('`')}`: {said}" if len(text) > 1 else said
 
 

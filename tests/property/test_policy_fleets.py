@@ -1,0 +1,91 @@
+"""Any fleet, however wrong, can be compiled and decides; a stricter one never allows more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import strategies
+from deciding import NOW, stamp_of
+from lotabots.checks.run import run
+from lotabots.model.load import Loaded
+from lotabots.policy.compile import compile_policy
+from lotabots.policy.correlate import advance
+from lotabots.policy.decide import decide_bytes
+from lotabots.policy.decision import Dispatch
+from lotabots.policy.state import State
+
+if TYPE_CHECKING:
+    from lotabots.model.fleet import Fleet
+    from lotabots.policy.decision import Step
+    from lotabots.policy.rules import Policy
+
+SOURCES = (*strategies.BOTS, "gate.release", "gate.quorum", "cli.ann", "schedule", "engine", "x")
+
+
+def policy_of(fleet: Fleet) -> Policy:
+    return compile_policy(run(Loaded(fleet, ()), checks=()))
+
+
+@st.composite
+def told(draw: st.DrawFn, fleet: Fleet) -> tuple[bytes, str]:
+    """An event of a declared type with a valid payload."""
+    event = fleet.events[draw(st.sampled_from(sorted(fleet.events)))]
+    source = draw(st.sampled_from((*event.emitters, *SOURCES))).replace("*", "x")
+    payload = draw(strategies.payloads(event.payload))
+    head = {
+        "id": "e1",
+        "timestamp": NOW.isoformat(),
+        "source": source,
+        "destination": draw(st.sampled_from(("*", *strategies.BOTS))),
+        "type": event.name,
+    }
+    body = strategies.json_text(payload)
+    return json.dumps(head).encode()[:-1] + b', "payload": ' + body + b"}", source
+
+
+def step_of(policy: Policy, event: tuple[bytes, str]) -> Step:
+    return decide_bytes(policy, State(), event[0], stamp_of(event[1]), NOW)
+
+
+def allowed(step: Step) -> set[str]:
+    return {v.target for v in step.decision.verdicts if isinstance(v, Dispatch)}
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_every_fleet_decides_every_event(data: st.DataObject, fleet: Fleet) -> None:
+    assume(fleet.events)
+    policy = policy_of(fleet)
+    step = step_of(policy, data.draw(told(fleet)))
+    targets = [verdict.target for verdict in step.decision.verdicts]
+    assert targets
+    assert targets == sorted(set(targets))
+    assert advance(policy, step.state, NOW).decision.digest == policy.digest
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_another_boundary_never_allows_more(data: st.DataObject, fleet: Fleet) -> None:
+    assume(fleet.events)
+    event, boundary = data.draw(told(fleet)), data.draw(strategies.boundaries())
+    bots = tuple(replace(bot, boundaries=(*bot.boundaries, boundary)) for bot in fleet.bots)
+    after = step_of(policy_of(replace(fleet, bots=bots)), event)
+    assert allowed(after) <= allowed(step_of(policy_of(fleet), event))
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_less_of_anything_that_allows_never_allows_more(data: st.DataObject, fleet: Fleet) -> None:
+    """One edge, route, claim or emitter less."""
+    assume(fleet.events)
+    event = data.draw(told(fleet))
+    fewer = (
+        replace(fleet, edges=fleet.edges[1:]),
+        replace(fleet, bots=tuple(replace(b, scope=b.scope[1:]) for b in fleet.bots)),
+        replace(fleet, bots=tuple(replace(b, outputs=b.outputs[1:]) for b in fleet.bots)),
+    )
+    before = allowed(step_of(policy_of(fleet), event))
+    for less in fewer:
+        assert allowed(step_of(policy_of(less), event)) <= before
