@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from lotabots.model.capability import CapabilityTree, Claim
 
 
+class Closures:
+    """`CapabilityTree.closure`, each asked once."""
+
+    def __init__(self, tree: CapabilityTree) -> None:
+        self._tree = tree
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """`name` and everything that its exercise exercises."""
+        if name not in self._known:
+            self._known[name] = self._tree.closure(name)
+        return self._known[name]
+
+
 class Power(NamedTuple):
     """Starts (a bit set) whose action exercises `capabilities`, by name or by implication."""
 
@@ -41,35 +55,34 @@ class Breach(NamedTuple):
 
 def forbidden(boundary: Boundary, capabilities: Iterable[str], *, on: str) -> Iterator[str]:
     """Of `capabilities`, exercised on the resources `on`, those inside `boundary`."""
-    if not globs_meet(boundary.on, on):
-        return
     for capability in capabilities:
         touches = covers(boundary.deny, capability) or covers(capability, boundary.deny)
-        if touches and not any(covers(allowed, capability) for allowed in boundary.except_):
+        excepted = touches and any(covers(allowed, capability) for allowed in boundary.except_)
+        if touches and not excepted and globs_meet(boundary.on, on):
             yield capability
 
 
-def contradictions(bot: Bot, tree: CapabilityTree) -> Iterator[tuple[Claim, Boundary, str]]:
+def contradictions(bot: Bot, closures: Closures) -> Iterator[tuple[Claim, Boundary, str]]:
     """Entries of a bot's scope of which nothing is left by one of its boundaries, and why.
 
     A boundary narrower than the entry only carves a part out of it.
     """
     for claim in bot.scope if bot.boundaries else ():
-        exercised = tree.closure(claim.capability)
+        exercised = closures.of(claim.capability)
         for boundary in bot.boundaries:
-            if boundary.unless_approved or not glob_covers(boundary.on, claim.on):
+            if boundary.unless_approved:
                 continue
             for capability in forbidden(boundary, exercised, on=claim.on):
-                if covers(boundary.deny, capability):
+                if covers(boundary.deny, capability) and glob_covers(boundary.on, claim.on):
                     yield claim, boundary, capability
                     break
 
 
-def accepts(breach: Breach, tree: CapabilityTree) -> Iterator[str]:
+def accepts(breach: Breach, closures: Closures) -> Iterator[str]:
     """The entries of ``may_cause`` that cover a breach; each covers what it implies, too."""
     for name in breach.bot.may_cause:
         if covers(name, breach.boundary.deny) or any(
-            covers(accepted, breach.capability) for accepted in tree.closure(name)
+            covers(accepted, breach.capability) for accepted in closures.of(name)
         ):
             yield name
 
@@ -109,7 +122,7 @@ class _Powers:
     """Actions by what they exercise."""
 
     def __init__(self, workspace: Workspace) -> None:
-        tree = workspace.fleet.capabilities
+        closures = Closures(workspace.fleet.capabilities)
         starts: dict[tuple[str, str], int] = defaultdict(int)
         for number, start in enumerate(workspace.graph.starts):
             if start.action is not None and start.action.capability:
@@ -117,7 +130,7 @@ class _Powers:
         self._exact: dict[str, list[Power]] = defaultdict(list)
         self._under: dict[str, list[Power]] = defaultdict(list)
         for (capability, on), bits in sorted(starts.items()):
-            self._add(Power(tree.closure(capability), on, bits))
+            self._add(Power(closures.of(capability), on, bits))
 
     def touched_by(self, deny: str) -> Iterator[Power]:
         """The powers that exercise something under `deny`, or something that `deny` is under."""

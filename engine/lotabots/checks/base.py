@@ -7,15 +7,20 @@ reports what is certain: a miss is a feature request, a false alarm is a bug.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from lotabots.checks.authority import breaches, known_capabilities
 from lotabots.checks.doubt import doubts
+from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.codes import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lotabots.checks.authority import Breach
     from lotabots.checks.doubt import Doubts
+    from lotabots.checks.reachability import Reachability
     from lotabots.diagnostics.diagnostic import Diagnostic, Label, Severity
     from lotabots.graph.build import FleetGraph
     from lotabots.model.fleet import Fleet
@@ -53,9 +58,9 @@ class CheckInfo(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
-    """What checks look at.
+    """What checks look at, and the analyses that several of them share (made when first asked).
 
     `untrusted` holds the files that are missing or have errors of form. What they should have
     said is unknown, so a check does not report that it was not said; `doubts` says the same of
@@ -66,6 +71,21 @@ class Workspace:
     graph: FleetGraph
     untrusted: frozenset[str]
     doubts: Doubts
+
+    @cached_property
+    def reach(self) -> Reachability:
+        """What can start."""
+        return reachability(self)
+
+    @cached_property
+    def breaches(self) -> tuple[Breach, ...]:
+        """What bots can set in motion inside their own boundaries."""
+        return tuple(breaches(self))
+
+    @cached_property
+    def capabilities(self) -> frozenset[str]:
+        """Every declared capability and every parent of one."""
+        return known_capabilities(self.fleet.capabilities)
 
     def trusts(self, path: str) -> bool:
         """Whether everything that `path` should say was understood."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.condition.example import json_text
@@ -36,14 +35,10 @@ class Condition(NamedTuple):
 
 def conditions(workspace: Workspace) -> Iterator[Condition]:
     """Every condition of the fleet; a start without ``when:`` has none."""
-    events: dict[int, list[str]] = defaultdict(list)
-    for event, starts in workspace.graph.consumers.items():
-        if event in workspace.fleet.events:
-            for number in starts:
-                events[number].append(event)
-    for number, start in enumerate(workspace.graph.starts):
+    graph = workspace.graph
+    for start, events in zip(graph.starts, graph.awaited, strict=True):
         if start.rule.when:
-            yield Condition(start, tuple(sorted(events[number])))
+            yield Condition(start, events)
 
 
 def name_of(start: Start) -> str:

@@ -36,11 +36,10 @@ def doubts(fleet: Fleet, graph: FleetGraph, vague: frozenset[str]) -> Doubts:
     """Where `graph` has gaps; `vague` are the nodes whose files could not be understood."""
     known = fleet.events
     emitting = {made.node for event, made in _made(graph) if event not in known}
-    heard = {number for event in known for number in graph.consumers.get(event, ())}
     awaiting = {
         start.node
-        for number, start in enumerate(graph.starts)
-        if not start.scheduled and (number not in heard or not _has_source(graph, start))
+        for start, events in zip(graph.starts, graph.awaited, strict=True)
+        if not start.scheduled and (not events or not _has_source(graph, start))
     }
     sending = {
         bot.name

@@ -62,7 +62,7 @@ def _shut(workspace: Workspace, number: int) -> bool:
     """
     graph = workspace.graph
     start = graph.starts[number]
-    events = [e for e in workspace.fleet.events if number in graph.consumers.get(e, ())]
+    events = graph.awaited[number]
     if not any(graph.feasibility.possible(start.rule.when, event) for event in events):
         return False
     for event in events:

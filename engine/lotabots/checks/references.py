@@ -14,34 +14,45 @@ if TYPE_CHECKING:
     from lotabots.checks.base import CheckInfo
     from lotabots.diagnostics.diagnostic import Diagnostic
     from lotabots.diagnostics.span import Span
+    from lotabots.model.record import Record
 
 SHOWN = 5
 """More places than this are counted, not shown."""
 
+GUESSED = 20
+"""For this many names a similar one is looked up; that is slow, and more are no misspelling."""
+
 
 class Use(NamedTuple):
-    """`name` stands at `span`."""
+    """`name` stands in `rule` at `route`. The place is looked up only if the name is unknown."""
 
     name: str
-    span: Span
+    rule: Record
+    route: tuple[str | int, ...]
 
 
 def unknown(
-    info: CheckInfo, what: str, uses: Iterable[Use], *, known: Collection[str], cure: str
+    info: CheckInfo,
+    what: str,
+    uses: Iterable[Use],
+    *,
+    known: Collection[str],
+    cure: str,
 ) -> Iterator[Diagnostic]:
     """One finding per name in `uses` that is not in `known`; `cure` says how to declare it."""
     places: dict[str, list[Span]] = defaultdict(list)
-    for name, span in uses:
+    for name, rule, route in uses:
         if name not in known:
-            places[name].append(span)
-    for name, spans in places.items():
+            places[name].append(rule.at(*route))
+    for number, (name, spans) in enumerate(places.items()):
+        close = did_you_mean(name, known) if number < GUESSED else ""
         first, *others = sorted(spans)
         yield info.at(
             Label(first, "not declared"),
             f"unknown {what} `{name}`",
             subject=name,
             related=tuple(Label(span, "also used here") for span in others[:SHOWN]),
-            help=_cure(did_you_mean(name, known), cure),
+            help=_cure(close, cure),
             notes=(f"used at {len(others) - SHOWN} more places",) if len(others) > SHOWN else (),
         )
 

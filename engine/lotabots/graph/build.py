@@ -44,6 +44,8 @@ class FleetGraph:
     """Node -> the numbers of its starts."""
     consumers: Mapping[str, tuple[int, ...]]
     """Event type -> numbers of the starts whose pattern matches it."""
+    awaited: tuple[tuple[str, ...], ...]
+    """Start -> the event types of the catalogue that its pattern matches, by name."""
     producers: Mapping[str, tuple[Produced, ...]]
     """Event type -> the actions and gates that make it."""
     outside: Mapping[str, tuple[str, ...]]
@@ -95,6 +97,7 @@ def build(fleet: Fleet) -> FleetGraph:
         starts=consumers.starts,
         starts_of=_starts_of(consumers.starts),
         consumers=consumers.by_event,
+        awaited=consumers.awaited,
         producers=producers,
         outside=outside,
         routes=routes,

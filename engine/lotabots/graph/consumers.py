@@ -47,13 +47,18 @@ class Consumers:
         self.starts = starts
         self.feasibility = feasibility
         self._names = sorted(events)
-        self.by_event = _by_event(starts, self._names)
+        self._expanded: dict[str, tuple[str, ...]] = {}
+        patterns = ["" if start.scheduled else start.rule.pattern for start in starts]
+        self.awaited = tuple(self.events_of(p) if p else () for p in patterns)
+        self.by_event = _by_event(patterns, self.awaited)
         self._by_target = _by_target(starts, self.by_event)
         self._buckets: dict[str, _Bucket] = {}
 
     def events_of(self, pattern: str) -> tuple[str, ...]:
-        """The event types of the catalogue that `pattern` matches (itself, if it has no star)."""
-        return tuple(_expand(pattern, self._names))
+        """The event types of the catalogue that `pattern` matches, by name."""
+        if pattern not in self._expanded:
+            self._expanded[pattern] = tuple(_expand(pattern, self._names))
+        return self._expanded[pattern]
 
     def of(
         self,
@@ -122,30 +127,25 @@ class Consumers:
         )
 
 
-def _by_event(starts: tuple[Start, ...], names: list[str]) -> dict[str, tuple[int, ...]]:
-    expanded: dict[str, tuple[str, ...]] = {}
+def _by_event(
+    patterns: list[str], awaited: tuple[tuple[str, ...], ...]
+) -> dict[str, tuple[int, ...]]:
+    """Event type -> starts. A plain name that the catalogue does not know is there, too."""
     found: dict[str, list[int]] = defaultdict(list)
-    for number, start in enumerate(starts):
-        if start.scheduled:
-            continue
-        pattern = start.rule.pattern
-        if pattern not in expanded:
-            expanded[pattern] = tuple(_expand(pattern, names))
-        for event in expanded[pattern]:
+    for number, (pattern, events) in enumerate(zip(patterns, awaited, strict=True)):
+        for event in events or (() if "*" in pattern else (pattern,)):
             found[event].append(number)
+    found.pop("", None)
     return {event: tuple(numbers) for event, numbers in found.items()}
 
 
 def _expand(pattern: str, names: list[str]) -> Iterator[str]:
     """The names that `pattern` matches. `names` are sorted, so a literal head is a range."""
-    if "*" not in pattern:
-        yield pattern
-        return
     head = pattern.split("*", 1)[0]
     for name in names[bisect_left(names, head) :]:
-        if not name.startswith(head):
+        if not name.startswith(head) or (head == pattern and name != pattern):
             return
-        if matches(pattern, name):
+        if head == pattern or matches(pattern, name):
             yield name
 
 

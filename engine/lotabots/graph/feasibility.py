@@ -40,8 +40,10 @@ class Feasibility:
     def __init__(self, events: Mapping[str, EventType]) -> None:
         self._events = events
         self._parsed: dict[str, Expr | tuple[Problem, ...]] = {}
-        self._roots: dict[str, ObjectType] = {}
-        self._problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        self._roots: dict[str, tuple[int, ObjectType]] = {}
+        self._types: dict[ObjectType, tuple[int, ObjectType]] = {}
+        self._problems: dict[tuple[str, int], tuple[Problem, ...]] = {}
+        self._usable: dict[tuple[str, int], Expr | None] = {}
         self._constants: dict[str, Mapping[str, Constant]] = {}
         self._read: dict[str, frozenset[str]] = {}
         self._examples: dict[tuple[object, ...], Answer] = {}
@@ -52,10 +54,16 @@ class Feasibility:
             self._parsed[when] = parse(when)
         return self._parsed[when]
 
-    def root(self, event: str) -> ObjectType:
-        """What a condition over `event` (a type of the catalogue) may read."""
+    def root(self, event: str) -> tuple[int, ObjectType]:
+        """What a condition over `event` (of the catalogue) may read; equal types, equal numbers.
+
+        Events often share a payload type, and an answer about one holds for all of them.
+        """
         if event not in self._roots:
-            self._roots[event] = root_type(self._events[event].payload)
+            payload = self._events[event].payload
+            if payload not in self._types:
+                self._types[payload] = (len(self._types), root_type(payload))
+            self._roots[event] = self._types[payload]
         return self._roots[event]
 
     def problems(self, when: str, event: str) -> tuple[Problem, ...]:
@@ -63,16 +71,21 @@ class Feasibility:
         expr = self.parsed(when)
         if isinstance(expr, tuple):
             return ()
-        if (when, event) not in self._problems:
-            self._problems[when, event] = check(expr, self.root(event))
-        return self._problems[when, event]
+        number, root = self.root(event)
+        if (when, number) not in self._problems:
+            self._problems[when, number] = check(expr, root)
+        return self._problems[when, number]
 
     def usable(self, when: str, event: str) -> Expr | None:
         """The syntax tree of `when` if it can be analysed over `event`; None for an empty one."""
         if not when or event not in self._events:
             return None
-        expr = self.parsed(when)
-        return None if isinstance(expr, tuple) or self.problems(when, event) else expr
+        question = (when, self.root(event)[0])
+        if question not in self._usable:
+            expr = self.parsed(when)
+            flawed = isinstance(expr, tuple) or self.problems(when, event)
+            self._usable[question] = None if flawed or isinstance(expr, tuple) else expr
+        return self._usable[question]
 
     def possible(
         self,
@@ -99,27 +112,39 @@ class Feasibility:
         expr = self.usable(when, event)
         if expr is None:
             return None
-        known = self.constants(when)
-        if any(path in known and known[path] != value for path, value in fixed.items()):
-            return False
-        read = self.read(when)
-        relevant = {path: fixed[path] for path in sorted(fixed) if path in read}
-        bounds = tuple(_at_least(path, floors[path]) for path in sorted(floors) if path in read)
-        question = (when, event, *((p, type(v), v) for p, v in relevant.items()), bounds)
-        if question not in self._examples:
-            self._examples[question] = satisfiable(
-                [expr, *bounds], self.root(event), fixed=relevant
-            )
-        found = self._examples[question]
+        if fixed:
+            known = self.constants(when)
+            if any(path in known and known[path] != value for path, value in fixed.items()):
+                return False
+        found = self._example(when, event, expr, fixed=fixed, floors=floors)
         if isinstance(found, Unknown):
             return None
         return False if found is None else found
 
+    def _example(
+        self,
+        when: str,
+        event: str,
+        expr: Expr,
+        *,
+        fixed: Mapping[str, Constant],
+        floors: Mapping[str, int],
+    ) -> Answer:
+        number, root = self.root(event)
+        read = self.read(when) if fixed or floors else frozenset[str]()
+        pinned = tuple((path, fixed[path]) for path in sorted(read.intersection(fixed)))
+        bounds = tuple(_at_least(path, floors[path]) for path in sorted(read.intersection(floors)))
+        question = (when, number, *((path, type(value), value) for path, value in pinned), bounds)
+        if question not in self._examples:
+            self._examples[question] = satisfiable([expr, *bounds], root, fixed=dict(pinned))
+        return self._examples[question]
+
     def doubt(self, when: str, event: str) -> str:
         """Why nobody can tell whether `when` can hold; empty if the analysis was exact."""
-        if self.example(when, event) is not None:
+        expr = self.usable(when, event)
+        if expr is None:
             return ""
-        found = self._examples.get((when, event, ()))
+        found = self._example(when, event, expr, fixed=NOTHING, floors=NO_FLOORS)
         return found.reason if isinstance(found, Unknown) else ""
 
     def implies(self, narrow: str, wide: str, event: str) -> bool:
@@ -129,7 +154,7 @@ class Feasibility:
         first, second = self.usable(narrow or "true", event), self.usable(wide, event)
         if first is None or second is None:
             return False
-        return implies(first, second, self.root(event)) is True
+        return implies(first, second, self.root(event)[1]) is True
 
     def constants(self, when: str) -> Mapping[str, Constant]:
         """Fields that `when` pins to one value by a clause of its outermost ``&&``."""

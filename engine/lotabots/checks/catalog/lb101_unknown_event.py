@@ -67,19 +67,33 @@ def _made(workspace: Workspace) -> Iterator[Use]:
     for bot in workspace.fleet.bots:
         for action in bot.actions:
             for emission in action.emits:
-                yield Use(emission.type, emission.at("type"))
+                yield Use(emission.type, emission, ("type",))
     for gate in workspace.fleet.gates:
-        yield Use(gate.emit, gate.at("then", "emit"))
+        yield Use(
+            gate.emit,
+            gate,
+            (
+                "then",
+                "emit",
+            ),
+        )
 
 
 def _routed(workspace: Workspace) -> Iterator[Use]:
     for bot in workspace.fleet.bots:
         for output in bot.outputs:
             if output.event:
-                yield Use(output.event, output.at("event"))
+                yield Use(output.event, output, ("event",))
     for edge in workspace.fleet.edges:
         for number, event in enumerate(edge.via):
-            yield Use(event, edge.at("via", number))
+            yield Use(
+                event,
+                edge,
+                (
+                    "via",
+                    number,
+                ),
+            )
 
 
 def _awaited(workspace: Workspace) -> Iterator[Use]:
@@ -89,4 +103,4 @@ def _awaited(workspace: Workspace) -> Iterator[Use]:
         if start.scheduled or pattern in known:
             continue
         if "*" not in pattern or not any(matches(pattern, event) for event in known):
-            yield Use(pattern, start.rule.at("pattern"))
+            yield Use(pattern, start.rule, ("pattern",))

@@ -56,9 +56,9 @@ class UnknownNode:
         """One finding per unknown name."""
         graph = workspace.graph
         uses = chain(_nodes(workspace), _sources(workspace))
-        judged = (use for use in uses if _certain(workspace, use.name))
+        judged = (u for u in uses if not graph.knows(u.name) and _certain(workspace, u.name))
         cure = "declare a bot in `rules/bots`, or a gate in `rules/gates.yaml`"
-        known = [*graph.bots, *graph.gates]
+        known = {*graph.bots, *graph.gates}
         yield from unknown(self.info, "bot or gate", judged, known=known, cure=cure)
 
 
@@ -73,15 +73,22 @@ def _certain(workspace: Workspace, name: str) -> bool:
 def _nodes(workspace: Workspace) -> Iterator[Use]:
     for bot in workspace.fleet.bots:
         for output in bot.outputs:
-            yield Use(output.destination, output.at("destination"))
+            yield Use(output.destination, output, ("destination",))
         for number, dependency in enumerate(bot.dependencies):
-            yield Use(dependency, bot.at("dependencies", number))
+            yield Use(
+                dependency,
+                bot,
+                (
+                    "dependencies",
+                    number,
+                ),
+            )
         for boundary in bot.boundaries:
             if boundary.delegate:
-                yield Use(boundary.delegate, boundary.at("delegate"))
+                yield Use(boundary.delegate, boundary, ("delegate",))
     for edge in workspace.fleet.edges:
-        yield Use(edge.source, edge.at("from"))
-        yield Use(edge.target, edge.at("to"))
+        yield Use(edge.source, edge, ("from",))
+        yield Use(edge.target, edge, ("to",))
 
 
 def _sources(workspace: Workspace) -> Iterator[Use]:
@@ -89,8 +96,15 @@ def _sources(workspace: Workspace) -> Iterator[Use]:
     graph = workspace.graph
     for start in graph.starts:
         if start.rule.source and not knows_source(graph, start.rule.source):
-            yield Use(start.rule.source, start.rule.at("from"))
+            yield Use(start.rule.source, start.rule, ("from",))
     for event in workspace.fleet.events.values():
         for number, emitter in enumerate(event.emitters):
             if not knows_source(graph, emitter):
-                yield Use(emitter, event.at("emitters", number))
+                yield Use(
+                    emitter,
+                    event,
+                    (
+                        "emitters",
+                        number,
+                    ),
+                )

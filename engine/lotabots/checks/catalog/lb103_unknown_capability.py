@@ -37,7 +37,6 @@ from typing import TYPE_CHECKING
 from lotabots.checks.base import CAPABILITIES, CheckInfo, Workspace
 from lotabots.checks.references import Use, unknown
 from lotabots.diagnostics.diagnostic import Severity
-from lotabots.model.capability import ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,10 +55,17 @@ class UnknownCapability:
         if not workspace.trusts(CAPABILITIES):
             return
         declared = workspace.fleet.capabilities.declared
-        known = {parent for name in declared for parent in ancestors(name)}
+        known = workspace.capabilities
         uses = (use for bot in workspace.fleet.bots for use in _uses(bot))
         implied = (
-            Use(name, capability.at("implies", number))
+            Use(
+                name,
+                capability,
+                (
+                    "implies",
+                    number,
+                ),
+            )
             for capability in declared.values()
             for number, name in enumerate(capability.implies)
         )
@@ -72,13 +78,27 @@ CHECK = UnknownCapability()
 
 def _uses(bot: Bot) -> Iterator[Use]:
     for claim in bot.scope:
-        yield Use(claim.capability, claim.at("capability"))
+        yield Use(claim.capability, claim, ("capability",))
     for boundary in bot.boundaries:
-        yield Use(boundary.deny, boundary.at("deny"))
+        yield Use(boundary.deny, boundary, ("deny",))
         for number, name in enumerate(boundary.except_):
-            yield Use(name, boundary.at("except", number))
+            yield Use(
+                name,
+                boundary,
+                (
+                    "except",
+                    number,
+                ),
+            )
     for number, name in enumerate(bot.may_cause):
-        yield Use(name, bot.at("may_cause", number))
+        yield Use(
+            name,
+            bot,
+            (
+                "may_cause",
+                number,
+            ),
+        )
     for action in bot.actions:
         if action.capability:
-            yield Use(action.capability, action.at("capability"))
+            yield Use(action.capability, action, ("capability",))

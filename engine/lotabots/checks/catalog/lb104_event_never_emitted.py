@@ -65,7 +65,7 @@ class EventNeverEmitted:
             for number in numbers
             if _fed(graph, graph.starts[number], event, emits=emits)
         }
-        known = {n for e in workspace.fleet.events for n in graph.consumers.get(e, ())}
+        known = {number for number, events in enumerate(graph.awaited) if events}
         for number in sorted(known - fed):
             start = graph.starts[number]
             if not _expected(workspace, start):

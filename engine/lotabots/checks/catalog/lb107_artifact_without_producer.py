@@ -111,6 +111,20 @@ CHECK = ArtifactWithoutProducer()
 def _uses(bot: Bot) -> Iterator[Use]:
     for action in bot.actions:
         for number, kind in enumerate(action.consumes):
-            yield Use(kind, action.at("consumes", number))
+            yield Use(
+                kind,
+                action,
+                (
+                    "consumes",
+                    number,
+                ),
+            )
         for number, kind in enumerate(action.produces):
-            yield Use(kind, action.at("produces", number))
+            yield Use(
+                kind,
+                action,
+                (
+                    "produces",
+                    number,
+                ),
+            )

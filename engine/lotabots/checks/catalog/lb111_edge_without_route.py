@@ -105,6 +105,6 @@ def _could_flow(workspace: Workspace, edge: Edge, events: tuple[str, ...]) -> bo
         if edge.source in makers or edge.source in listed:
             for number in graph.starts_of.get(edge.target, ()):
                 start = graph.starts[number]
-                if number in graph.consumers.get(event, ()) and start.accepts(edge.source):
+                if event in graph.awaited[number] and start.accepts(edge.source):
                     return True
     return Route(edge.source, "", edge.target) in graph.routes

@@ -73,7 +73,7 @@ class RouteWithoutTrigger:
         deaf = [
             graph.starts[number]
             for number in graph.starts_of.get(target, ())
-            if any(number in graph.consumers.get(event, ()) for event in events)
+            if any(event in graph.awaited[number] for event in events)
         ]
         named = ", ".join(f"`{event}`" for event in events)
         message = (
@@ -97,7 +97,7 @@ def _explained(workspace: Workspace, target: str, events: tuple[str, ...]) -> bo
     """Whether a trigger is there, and its condition can never hold: LB204 says it."""
     graph = workspace.graph
     return any(
-        number in graph.consumers.get(event, ())
+        event in graph.awaited[number]
         and not graph.feasibility.possible(graph.starts[number].rule.when, event)
         for number in graph.starts_of.get(target, ())
         for event in events

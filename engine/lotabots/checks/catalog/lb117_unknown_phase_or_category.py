@@ -53,8 +53,8 @@ class UnknownPhaseOrCategory:
         if not workspace.trusts(FLEET):
             return
         settings, bots = workspace.fleet.settings, workspace.fleet.bots
-        categories = [Use(bot.category, bot.at("category")) for bot in bots if bot.category]
-        phases = [Use(bot.phase, bot.at("phase")) for bot in bots if bot.phase]
+        categories = [Use(bot.category, bot, ("category",)) for bot in bots if bot.category]
+        phases = [Use(bot.phase, bot, ("phase",)) for bot in bots if bot.phase]
         known = [phase.name for phase in settings.phases]
         cure = f"declare it in `{FLEET}`"
         yield from unknown(self.info, "category", categories, known=settings.categories, cure=cure)

@@ -46,7 +46,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.diagnostic import Label, Severity
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class UnreachableBot:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per bot."""
-        reach = reachability(workspace)
+        reach = workspace.reach
         graph = workspace.graph
         for bot in workspace.fleet.bots:
             starts = graph.starts_of.get(bot.name, ())

@@ -91,7 +91,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.diagnostic import Label, Severity
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class UnreachableGate:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per gate."""
-        reach = reachability(workspace)
+        reach = workspace.reach
         graph = workspace.graph
         for node in sorted(reach.gates):
             parts = graph.starts_of.get(node, ())

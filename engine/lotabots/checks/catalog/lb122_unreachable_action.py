@@ -35,7 +35,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.diagnostic import Label, Severity
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class UnreachableAction:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per action of a bot that is otherwise started."""
-        reach = reachability(workspace)
+        reach = workspace.reach
         for bot in workspace.fleet.bots:
             starts = workspace.graph.starts_of.get(bot.name, ())
             if bot.name not in reach.unmet and not reach.started.isdisjoint(starts):

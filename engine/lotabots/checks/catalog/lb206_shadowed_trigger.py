@@ -36,7 +36,6 @@ actions:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
@@ -59,25 +58,19 @@ class ShadowedTrigger:
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per trigger."""
         graph = workspace.graph
-        events: dict[int, list[str]] = defaultdict(list)
-        crowded: dict[str, list[int]] = {}
-        for event in workspace.fleet.events:
-            by_node: dict[str, list[int]] = defaultdict(list)
-            for number in graph.consumers.get(event, ()):
-                events[number].append(event)
-                if graph.starts[number].node in graph.bots:
-                    by_node[graph.starts[number].node].append(number)
-            crowded.update((node + " " + event, those) for node, those in by_node.items())
-        shadowed: dict[int, dict[str, int]] = defaultdict(dict)
-        for key, numbers in crowded.items():
-            event = key.split(" ", 1)[1]
+        for bot in workspace.fleet.bots:
+            numbers = [n for n in graph.starts_of.get(bot.name, ()) if graph.awaited[n]]
             for place, number in enumerate(numbers):
-                earlier = _first_cover(workspace, event, number, earlier=numbers[:place])
-                if earlier is not None:
-                    shadowed[number][event] = earlier
-        for number, covers in sorted(shadowed.items()):
-            if len(covers) == len(events[number]):
-                yield self._finding(workspace, number, covers)
+                covers: dict[str, int] = {}
+                for event in graph.awaited[number] if place else ():
+                    earlier = [n for n in numbers[:place] if event in graph.awaited[n]]
+                    cover = _first_cover(workspace, event, number, earlier=earlier)
+                    if cover is None:
+                        break
+                    covers[event] = cover
+                else:
+                    if covers:
+                        yield self._finding(workspace, number, covers)
 
     def _finding(self, workspace: Workspace, number: int, covers: dict[str, int]) -> Diagnostic:
         graph = workspace.graph

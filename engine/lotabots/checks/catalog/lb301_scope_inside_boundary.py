@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import contradictions
+from lotabots.checks.authority import Closures, contradictions
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 
@@ -54,9 +54,9 @@ class ScopeInsideBoundary:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per scope entry and boundary."""
-        tree = workspace.fleet.capabilities
+        closures = Closures(workspace.fleet.capabilities)
         for bot in workspace.fleet.bots:
-            for claim, boundary, denied in contradictions(bot, tree):
+            for claim, boundary, denied in contradictions(bot, closures):
                 implied = denied != claim.capability
                 yield self.info.at(
                     Label(claim.at("capability")),

@@ -32,7 +32,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import known_capabilities
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.codes import OUTSIDE_SCOPE
 from lotabots.diagnostics.diagnostic import Label, Severity
@@ -53,12 +52,13 @@ class ActionOutsideScope:
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per action."""
         law = Law(workspace.fleet, workspace.graph)
-        known = known_capabilities(workspace.fleet.capabilities)
+        known = workspace.capabilities
         for bot in workspace.fleet.bots:
             if any(claim.capability not in known for claim in bot.scope):
                 continue  # a misspelt entry may be the missing one: LB103 says it
             for action in bot.actions:
-                if action.capability and action.capability not in known:
+                unknown = action.capability != "" and action.capability not in known
+                if unknown or _plainly_owned(bot, action):
                     continue
                 refused = law.power(bot, action, approved=True)
                 if refused is not None and refused.code == OUTSIDE_SCOPE.code:
@@ -77,3 +77,9 @@ class ActionOutsideScope:
 
 
 CHECK = ActionOutsideScope()
+
+
+def _plainly_owned(bot: Bot, action: Action) -> bool:
+    """Whether the scope has the capability by its own name: the usual case, quickly told."""
+    name = action.capability
+    return any(claim.capability == name and claim.on in ("*", action.on) for claim in bot.scope)

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import contradictions, forbidden
+from lotabots.checks.authority import Closures, contradictions, forbidden
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.model.capability import covers
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     from lotabots.diagnostics.diagnostic import Diagnostic
     from lotabots.model.bot import Action, Bot, Boundary
-    from lotabots.model.capability import CapabilityTree
 
 
 class ActionInsideBoundary:
@@ -58,23 +57,21 @@ class ActionInsideBoundary:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per action and boundary."""
-        tree = workspace.fleet.capabilities
+        closures = Closures(workspace.fleet.capabilities)
         for bot in workspace.fleet.bots:
-            if bot.boundaries:
-                yield from self._judge(bot, tree)
+            for action in bot.actions if bot.boundaries else ():
+                yield from self._judge(bot, action, closures)
 
-    def _judge(self, bot: Bot, tree: CapabilityTree) -> Iterator[Diagnostic]:
-        told = [(claim, boundary) for claim, boundary, _ in contradictions(bot, tree)]
-        for action in bot.actions:
-            exercised = tree.closure(action.capability) if action.capability else ()
-            for boundary in bot.boundaries:
-                if boundary.unless_approved or any(
+    def _judge(self, bot: Bot, action: Action, closures: Closures) -> Iterator[Diagnostic]:
+        exercised = closures.of(action.capability) if action.capability else ()
+        for boundary in bot.boundaries:
+            denied = next(forbidden(boundary, exercised, on=action.on), "")
+            if denied and not boundary.unless_approved:  # those are for LB304
+                told = any(
                     other is boundary and covers(claim.capability, action.capability)
-                    for claim, other in told
-                ):
-                    continue  # LB304 and LB301 say it
-                denied = next(forbidden(boundary, exercised, on=action.on), "")
-                if denied:
+                    for claim, other, _ in contradictions(bot, closures)
+                )
+                if not told:  # LB301 says it
                     yield self._finding(bot, action, boundary, denied=denied)
 
     def _finding(self, bot: Bot, action: Action, boundary: Boundary, *, denied: str) -> Diagnostic:

@@ -84,16 +84,20 @@ class ApprovalBypassed:
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per trigger."""
         graph = workspace.graph
-        sources: dict[int, set[str]] = defaultdict(set)
-        for route, starts in graph.flows.items():
-            for number in starts:
-                sources[number].add(route.source)
         law = Law(workspace.fleet, graph)
-        for number, start in enumerate(graph.starts):
-            refused = _refused(law, start)
+        refusals = {
+            number: refused
+            for number, start in enumerate(graph.starts)
+            if (refused := _refused(law, start)) is not None
+        }
+        sources: dict[int, set[str]] = defaultdict(set)
+        for route, starts in graph.flows.items() if refusals else ():
+            for number in refusals.keys() & starts:
+                sources[number].add(route.source)
+        for number, refused in refusals.items():
             unapproved = sorted(sources[number] - graph.approving)
-            if refused is not None and (unapproved or number in graph.initial):
-                yield self._finding(workspace, start, unapproved, refused=refused)
+            if unapproved or number in graph.initial:
+                yield self._finding(workspace, graph.starts[number], unapproved, refused=refused)
 
     def _finding(
         self, workspace: Workspace, start: Start, sources: list[str], *, refused: Reject

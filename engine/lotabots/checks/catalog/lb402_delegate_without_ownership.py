@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import known_capabilities
+from lotabots.checks.authority import Closures
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.model.capability import covers, globs_meet
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from lotabots.diagnostics.diagnostic import Diagnostic
     from lotabots.model.bot import Bot, Boundary
-    from lotabots.model.capability import CapabilityTree
 
 
 class DelegateWithoutOwnership:
@@ -56,14 +55,16 @@ class DelegateWithoutOwnership:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per boundary."""
-        tree = workspace.fleet.capabilities
-        known = known_capabilities(tree)
+        closures = Closures(workspace.fleet.capabilities)
+        known = workspace.capabilities
         for bot in workspace.fleet.bots:
             for boundary in bot.boundaries:
                 delegate = workspace.graph.bots.get(boundary.delegate)
                 if delegate is None or boundary.deny not in known:
                     continue
-                if workspace.trusts(delegate.path) and not _owns(delegate, boundary, tree, known):
+                if workspace.trusts(delegate.path) and not _owns(
+                    delegate, boundary, closures, known
+                ):
                     yield self._finding(bot, boundary, delegate)
 
     def _finding(self, bot: Bot, boundary: Boundary, delegate: Bot) -> Diagnostic:
@@ -79,7 +80,7 @@ class DelegateWithoutOwnership:
 CHECK = DelegateWithoutOwnership()
 
 
-def _owns(delegate: Bot, boundary: Boundary, tree: CapabilityTree, known: frozenset[str]) -> bool:
+def _owns(delegate: Bot, boundary: Boundary, closures: Closures, known: frozenset[str]) -> bool:
     """Whether `delegate` owns all or a part of what `boundary` denies, by name or implication.
 
     An action counts too: if its capability is not in the scope, LB302 says it.
@@ -92,7 +93,7 @@ def _owns(delegate: Bot, boundary: Boundary, tree: CapabilityTree, known: frozen
         globs_meet(boundary.on, on)
         and any(
             covers(boundary.deny, name) or covers(name, boundary.deny)
-            for name in tree.closure(capability)
+            for name in closures.of(capability)
         )
         for capability, on in held
     )

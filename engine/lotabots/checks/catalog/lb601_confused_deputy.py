@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import Breach, accepts, breaches
+from lotabots.checks.authority import Breach, Closures, accepts
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.graph.causes import members, shortest_path
@@ -60,9 +60,10 @@ class ConfusedDeputy:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per bot and boundary, with a shortest way."""
+        closures = Closures(workspace.fleet.capabilities)
         found: dict[tuple[str, int], list[Breach]] = {}
-        for breach in breaches(workspace):
-            if not any(accepts(breach, workspace.fleet.capabilities)):
+        for breach in workspace.breaches:
+            if not any(accepts(breach, closures)):
                 key = (breach.bot.name, id(breach.boundary))
                 found.setdefault(key, []).append(breach)
         for those in found.values():

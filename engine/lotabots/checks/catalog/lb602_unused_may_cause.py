@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import accepts, breaches, known_capabilities
+from lotabots.checks.authority import Closures, accepts
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 
@@ -62,11 +62,12 @@ class UnusedMayCause:
             return
         if not any(bot.may_cause for bot in workspace.fleet.bots):
             return
-        known = known_capabilities(workspace.fleet.capabilities)
+        known = workspace.capabilities
+        closures = Closures(workspace.fleet.capabilities)
         used = {
             (breach.bot.name, name)
-            for breach in breaches(workspace)
-            for name in accepts(breach, workspace.fleet.capabilities)
+            for breach in workspace.breaches
+            for name in accepts(breach, closures)
         }
         for bot in workspace.fleet.bots:
             for number, name in enumerate(bot.may_cause):
