@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,8 +16,12 @@ if TYPE_CHECKING:
 
 ED25519: Final = b"\1"
 MAX_NOTE: Final = 64 * 1024
+MAX_DIGITS: Final = 19
+"""Most digits of a tree size or an index: any of them fits into 64 bits."""
+
 _DASH: Final = "\N{EM DASH} "
 _HEAD_LINES: Final = 3
+_NEWLINE, _SPACE = "\n", " "
 
 
 class NoteError(Exception):
@@ -64,9 +67,11 @@ def parse_verifier(text: str) -> Verifier:
     parts = text.strip().split("+", 2)
     try:
         name, hashed, encoded = parts
-        key = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error) as error:
+        key = decode_base64(encoded)
+    except ValueError as error:
         raise NoteError("a verifier key is `name+hash+base64`") from error
+    if not name or any(c.isspace() for c in name):
+        raise NoteError("the name of a key has no spaces and is not empty")
     if key[:1] != ED25519 or len(key) != 1 + HASH_SIZE:
         raise NoteError(f"the key of `{name}` is not an Ed25519 key")
     verifier = Verifier(name, key[1:])
@@ -104,9 +109,35 @@ def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
     raise NoteError(f"the checkpoint is not signed by `{verifier.name}`")
 
 
+def decode_base64(text: str) -> bytes:
+    """The bytes that `text` stands for, if it is the one way to write them.
+
+    Raises:
+        ValueError: it is not.
+    """
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+def decode_number(text: str) -> int:
+    """The number from 0 that `text` is, in decimal digits without leading zeroes.
+
+    Raises:
+        ValueError: it is not.
+    """
+    plain = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not plain or (text[0] == "0" and text != "0"):
+        raise ValueError("not a number")
+    return int(text)
+
+
 def _split(note: str) -> tuple[str, Sequence[tuple[str, bytes]]]:
     if len(note) > MAX_NOTE:
         raise NoteError(f"the note is longer than {MAX_NOTE} characters")
+    if any(c < _SPACE and c != _NEWLINE for c in note):
+        raise NoteError("the note has control characters")
     text, blank, lines = note.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):
         raise NoteError("the note has no signatures")
@@ -115,11 +146,11 @@ def _split(note: str) -> tuple[str, Sequence[tuple[str, bytes]]]:
 
 def _signature(line: str) -> tuple[str, bytes]:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not space or not name:
+        raise NoteError("a signature line is `\N{EM DASH} name base64`")
     try:
-        if not line.startswith(_DASH) or not space:
-            raise NoteError("a signature line is `\N{EM DASH} name base64`")
-        return name, base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+        return name, decode_base64(encoded)
+    except ValueError as error:
         raise NoteError(f"the signature of `{name}` is not base64") from error
 
 
@@ -128,12 +159,14 @@ def _parse(text: str) -> Checkpoint:
     if len(lines) < _HEAD_LINES + 1 or not lines[0]:
         raise NoteError("a checkpoint has an origin, a size and a root")
     origin, size, root = lines[:_HEAD_LINES]
-    if not size.isascii() or not size.isdigit() or (size != "0" and size[0] == "0"):
-        raise NoteError(f"`{size[:32]}` is not a tree size")
     try:
-        hashed = base64.b64decode(root, validate=True)
-    except binascii.Error as error:
+        count = decode_number(size)
+    except ValueError as error:
+        raise NoteError(f"`{size[:32]}` is not a tree size") from error
+    try:
+        hashed = decode_base64(root)
+    except ValueError as error:
         raise NoteError("the root is not base64") from error
     if len(hashed) != HASH_SIZE:
         raise NoteError(f"the root is not {HASH_SIZE} bytes long")
-    return Checkpoint(origin, int(size), hashed)
+    return Checkpoint(origin, count, hashed)

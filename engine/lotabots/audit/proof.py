@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.audit.merkle import inclusion_proof, leaf_hash, verify_inclusion
-from lotabots.audit.note import NoteError, open_checkpoint
+from lotabots.audit.note import NoteError, decode_base64, decode_number, open_checkpoint
 from lotabots.audit.tiles import hashes_of
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 MAX_PATH: Final = 63
+"""Most hashes of a proof; a tree of more entries than that takes does not exist."""
 
 
 class Proof(NamedTuple):
@@ -70,10 +70,15 @@ def parse(text: str) -> Proof:
     if len(lines) > 1 and lines[1].startswith("extra "):
         del lines[1]
     word, _, number = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
-    if word != "index" or not number.isascii() or not number.isdigit() or len(lines) > MAX_PATH:
-        raise NoteError("a proof has a line `index N` and at most 63 hashes")
+    hashes = lines[2:]
+    said = f"a proof has a line `index N` and at most {MAX_PATH} hashes"
+    if word != "index" or len(hashes) > MAX_PATH:
+        raise NoteError(said)
     try:
-        path = tuple(base64.b64decode(line, validate=True) for line in lines[2:])
-    except binascii.Error as error:
+        index = decode_number(number)
+    except ValueError as error:
+        raise NoteError(said) from error
+    try:
+        return Proof(index, tuple(decode_base64(line) for line in hashes), note)
+    except ValueError as error:
         raise NoteError("a hash of the proof is not base64") from error
-    return Proof(int(number), path, note)

@@ -6,11 +6,15 @@ attempts and outcomes name events and artifacts by id and digest.
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from lotabots.audit.tiles import MAX_ENTRY
+from lotabots.model.envelope import MAX_DEPTH, depth
+from lotabots.policy.payload import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +24,11 @@ _ROOM: Final = 1024
 
 
 def leaf(sequence: int, at: datetime, *, subject: str, origin: str, body: bytes) -> bytes:
-    """The leaf for a record: `sequence` in the audit stream, `origin` the stream it came from."""
+    """The leaf for a record: `sequence` in the audit stream, `origin` the stream it came from.
+
+    Whatever `body` is, there is a leaf: `record` is null for what is not JSON (or JSON nested
+    deeper than any of ours), and missing for what is too long. Numbers keep all their digits.
+    """
     said: dict[str, Any] = {
         "at": at.isoformat(),
         "origin": origin,
@@ -29,12 +37,35 @@ def leaf(sequence: int, at: datetime, *, subject: str, origin: str, body: bytes)
         "subject": subject,
     }
     if len(body) <= MAX_ENTRY - _ROOM:
-        try:
-            said["record"] = json.loads(body)
-        except ValueError:
-            said["record"] = None
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        said["record"] = _value(body)
+    text = _ENCODER.encode(said)
     if len(text) > MAX_ENTRY:  # escapes can make the record longer than it came
         del said["record"]
-        text = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+        text = _ENCODER.encode(said)
     return text
+
+
+def sequence_of(entry: bytes) -> int:
+    """The sequence number that a leaf carries; -1 if it is not one of ours."""
+    try:
+        return _NUMBERED.decode(entry).seq
+    except DECODE_ERRORS:
+        return -1
+
+
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+def _value(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    if depth(body) > MAX_DEPTH:
+        return None
+    try:
+        return _DECODER.decode(body)
+    except DECODE_ERRORS:
+        return None
+
+
+_DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_NUMBERED: Final = msgspec.json.Decoder(_Numbered)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 256
 HEIGHT: Final = 8
+ENTRIES: Final = "tile/entries/"
+"""What the paths of bundles start with, and those of tiles do not."""
+
 MAX_ENTRY: Final = 0xFFFF
 """Largest entry, in bytes: bundles prefix each with a 16-bit length."""
 
