@@ -3,6 +3,9 @@
 Crash safety: entries are in bundles and tiles before the checkpoint that covers them is renamed
 into place, and files beyond the checkpoint are ignored and written again. So the log on disk is
 at every moment exactly what its checkpoint says.
+
+Power loss too: whoever published acknowledges what it published, and will never see it again. So
+files are synced, then the folders that name them, then the checkpoint, then its folder.
 """
 
 from __future__ import annotations
@@ -14,12 +17,20 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lotabots.audit.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint, verifier_of
-from lotabots.audit.tiles import MAX_ENTRY, Growth, TileError, read_bundle
-from lotabots.audit.verify import sequence_of
+from lotabots.audit.note import (
+    Checkpoint,
+    NoteError,
+    Verifier,
+    open_checkpoint,
+    sign_checkpoint,
+    verifier_of,
+)
+from lotabots.audit.record import sequence_of
+from lotabots.audit.tiles import ENTRIES, MAX_ENTRY, Growth, TileError
+from lotabots.audit.verify import entries_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
 ORIGIN: Final = "lotabots.local/audit"
@@ -40,27 +51,25 @@ class AuditWriter:
         self._seed = seed
         self._lock = -1
         self._growth = Growth()
+        self._torn = False
+        self._unsynced: set[Path] = set()
+        self._obsolete: list[Path] = []
         self.last_sequence = 0
 
     def __enter__(self) -> Self:
         """Take the lock and continue where the checkpoint ends.
 
         Raises:
-            AuditLogError: another writer is at work, or files do not match the checkpoint.
+            AuditLogError: another writer is at work, files do not match the checkpoint, or it was
+                signed with another key.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        _make_folder(self._folder)
         self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._open()
+        except BaseException:
             os.close(self._lock)
-            raise AuditLogError(f"another process writes {self._folder}") from error
-        verifier = verifier_of(ORIGIN, self._seed)
-        _write(self._folder / KEY, f"{verifier}\n".encode())
-        if (self._folder / CHECKPOINT).exists():
-            self._resume(verifier)
-        else:
-            self.publish()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -73,50 +82,86 @@ class AuditWriter:
         return self._growth.size
 
     def append(self, entries: Sequence[bytes]) -> None:
-        """Add entries; they count once `publish` has returned.
+        """Add entries, all or none; they count once `publish` has returned.
 
         Raises:
             ValueError: an entry is larger than `MAX_ENTRY` or has not the next sequence number.
+            AuditLogError: an earlier write failed; the log has to be opened again.
         """
+        last = self.last_sequence
         for entry in entries:
             sequence = sequence_of(entry)
-            if len(entry) > MAX_ENTRY or sequence != self.last_sequence + 1:
+            if len(entry) > MAX_ENTRY or sequence != last + 1:
                 raise ValueError(
-                    f"entry with sequence {sequence} ({len(entry)} bytes) after "
-                    f"{self.last_sequence}: gaps and oversized entries are refused"
+                    f"entry with sequence {sequence} ({len(entry)} bytes) after {last}: "
+                    "gaps and oversized entries are refused"
                 )
-            self.last_sequence = sequence
-        self._write_all(self._growth.append(entries))
+            last = sequence
+        with self._writing():
+            self.last_sequence = last
+            self._write_all(self._growth.append(entries))
 
     def publish(self) -> Checkpoint:
-        """Write what is not full yet and sign a checkpoint over everything."""
-        self._write_all(self._growth.edge())
-        checkpoint = Checkpoint(ORIGIN, self._growth.size, self._growth.root())
-        _write(self._folder / CHECKPOINT, sign_checkpoint(checkpoint, self._seed).encode())
+        """Write what is not full yet and sign a checkpoint over everything.
+
+        Raises:
+            AuditLogError: an earlier write failed; the log has to be opened again.
+        """
+        with self._writing():
+            self._write_all(self._growth.edge())
+            for folder in sorted(self._unsynced):
+                _sync(folder)
+            self._unsynced.clear()
+            checkpoint = Checkpoint(ORIGIN, self._growth.size, self._growth.root())
+            _write(self._folder / CHECKPOINT, sign_checkpoint(checkpoint, self._seed).encode())
+            _sync(self._folder)
+            for partials in self._obsolete:
+                shutil.rmtree(partials, ignore_errors=True)
+            self._obsolete.clear()
         return checkpoint
 
+    def _open(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AuditLogError(f"another process writes {self._folder}") from error
+        verifier = verifier_of(ORIGIN, self._seed)
+        if (self._folder / CHECKPOINT).exists():
+            self._resume(verifier)
+        else:
+            self.publish()
+        _write(self._folder / KEY, f"{verifier}\n".encode())
+
     def _resume(self, verifier: Verifier) -> None:
-        head = open_checkpoint(read_checkpoint(self._folder), verifier)
         read = reader(self._folder)
         try:
+            head = open_checkpoint(read_checkpoint(self._folder), verifier)
             self._growth = Growth.resume(head.size, read)
-        except TileError as error:
+            newest = list(entries_of(head.size, read, first=max(0, head.size - 1)))
+        except (NoteError, TileError) as error:
             raise AuditLogError(f"the audit log is damaged: {error}") from error
         if self._growth.root() != head.root:
             raise AuditLogError("the tiles do not hash to the root of the checkpoint")
-        if head.size:
-            last = head.size - 1
-            entries = read_bundle(read, last >> 8, last % 256 + 1)
-            self.last_sequence = sequence_of(entries[-1])
+        self.last_sequence = sequence_of(newest[0]) if newest else 0
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """After a write that failed, memory and disk may differ: nothing may be signed then."""
+        if self._torn:
+            raise AuditLogError(f"an earlier write to {self._folder} failed; open the log again")
+        self._torn = True
+        yield
+        self._torn = False
 
     def _write_all(self, files: Mapping[str, bytes]) -> None:
         for path, data in files.items():
             target = self._folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             _write(target, data)
+            self._unsynced.add(target.parent)
             partials = target.with_name(target.name + ".p")
-            if partials.is_dir():  # the full one is there now, and stands for all of them
-                shutil.rmtree(partials)
+            if partials.is_dir():  # a full one stands for all of them, once it is published
+                self._obsolete.append(partials)
 
 
 def reader(folder: Path) -> _Reader:
@@ -131,17 +176,27 @@ def read_checkpoint(folder: Path) -> str:
         AuditLogError: there is none.
     """
     try:
-        return (folder / CHECKPOINT).read_text(encoding="utf-8")
+        return (folder / CHECKPOINT).read_bytes().decode()
     except OSError as error:
         raise AuditLogError(f"no audit log in {folder}") from error
+    except UnicodeDecodeError as error:
+        raise AuditLogError(f"the checkpoint in {folder} is not UTF-8") from error
 
 
 def load_seed(path: Path) -> bytes:
-    """The signing key in `path`; made there if it is missing, readable by its owner only."""
+    """The signing key in `path`; made there if it is missing, readable by its owner only.
+
+    Raises:
+        AuditLogError: what is there is not a key.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(path, os.urandom(SEED_SIZE), mode=0o600)
-    return path.read_bytes()
+        _sync(path.parent)
+    seed = path.read_bytes()
+    if len(seed) != SEED_SIZE:
+        raise AuditLogError(f"{path} is not a signing key: {len(seed)} bytes, not {SEED_SIZE}")
+    return seed
 
 
 class _Reader:
@@ -150,23 +205,35 @@ class _Reader:
 
     def __call__(self, path: str) -> bytes:
         """The bytes of a tile or bundle; of the full one where only that is kept."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self._folder / path).read_bytes()
         full, partial, width = path.partition(".p/")
-        if partial:
+        try:
             with contextlib.suppress(FileNotFoundError):
-                return _cut((self._folder / full).read_bytes(), path, int(width))
+                return (self._folder / path).read_bytes()
+            if partial:
+                with contextlib.suppress(FileNotFoundError):
+                    return _cut((self._folder / full).read_bytes(), path, int(width))
+        except OSError as error:
+            raise TileError(f"{path}: {error.strerror}") from error
         raise TileError(f"{path} is missing")
 
 
 def _cut(data: bytes, path: str, width: int) -> bytes:
     """The first `width` hashes of a full tile, or entries of a full bundle."""
-    if not path.startswith("tile/entries/"):
+    if not path.startswith(ENTRIES):
         return data[: width * 32]
     end = 0
     for _ in range(width):
         end += 2 + int.from_bytes(data[end : end + 2], "big")
     return data[:end]
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` and what it is in, so that it is still there after a power loss."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o755)
+    _sync(folder.parent)
 
 
 def _write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -178,3 +245,12 @@ def _write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in `folder` durable; a rename alone is not (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
