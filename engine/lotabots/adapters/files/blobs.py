@@ -51,10 +51,12 @@ class BlobStore:
             BlobError: it is not such a file.
         """
         descriptor = _open_below(name, below)
-        with os.fdopen(descriptor, "rb") as source:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise BlobError(f"`{name}` is not a regular file")
-            return self._keep(source.read, name=name, limit=limit)
+            return self._keep(lambda size: os.read(descriptor, size), name=name, limit=limit)
+        finally:
+            os.close(descriptor)
 
     def put_bytes(self, data: bytes) -> Blob:
         """Store `data`."""
@@ -104,6 +106,8 @@ class BlobStore:
             place = self._place(blob.digest)
             place.parent.mkdir(exist_ok=True, mode=0o755)
             partial.replace(place)
+            for folder in (place.parent, self._folder):  # events name it from now on
+                _sync(folder)
         finally:
             partial.unlink(missing_ok=True)
         return blob
@@ -124,5 +128,16 @@ def _open_below(name: str, below: int) -> int:
         return os.open(parts[-1], flags, dir_fd=folder)
     except OSError as error:
         raise BlobError(f"`{name}`: {error.strerror}") from error
+    except ValueError as error:  # a NUL byte, or text that no file name can be
+        raise BlobError(f"`{name!a}` is not a file name") from error
     finally:
         os.close(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in `folder` durable; a rename alone is not (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
