@@ -1,6 +1,6 @@
 """Boundaries against capabilities: what a bot must not do, and what it sets in motion anyway.
 
-Whether one action breaks one boundary is the question of `policy.legality`; here the same is asked
+Whether one action breaks one boundary is the question of `policy.power`; here the same is asked
 of whole chains of bots, so actions are grouped by what they exercise and looked up by name.
 """
 
@@ -10,10 +10,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.graph.causes import caused
-from lotabots.model.capability import ancestors, covers, glob_covers, globs_meet
+from lotabots.model.capability import ancestors, covers, glob_covers
+from lotabots.policy.power import forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from lotabots.checks.base import Workspace
     from lotabots.model.bot import Bot, Boundary
@@ -51,15 +52,6 @@ class Breach(NamedTuple):
     starts: int
     through: frozenset[str]
     """Gates that make the chain legal, so it was followed without them."""
-
-
-def forbidden(boundary: Boundary, capabilities: Iterable[str], *, on: str) -> Iterator[str]:
-    """Of `capabilities`, exercised on the resources `on`, those inside `boundary`."""
-    for capability in capabilities:
-        touches = covers(boundary.deny, capability) or covers(capability, boundary.deny)
-        excepted = touches and any(covers(allowed, capability) for allowed in boundary.except_)
-        if touches and not excepted and globs_meet(boundary.on, on):
-            yield capability
 
 
 def contradictions(bot: Bot, closures: Closures) -> Iterator[tuple[Claim, Boundary, str]]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lotabots.diagnostics import codes
 from lotabots.diagnostics.span import start_of
 from lotabots.graph.nodes import Route
-from lotabots.model.capability import covers, glob_covers, globs_meet
 from lotabots.policy.decision import Reject, RuleRef
+from lotabots.policy.power import forbidden, owned
 
 if TYPE_CHECKING:
     from lotabots.graph.build import FleetGraph
@@ -73,12 +73,12 @@ class Law(NamedTuple):
 
     def power(self, bot: Bot, action: Action, *, approved: bool) -> Reject | None:
         """LR104, LR105 or LR106, if `bot` may not exercise what `action` exercises."""
-        if not _owned(bot, action):
+        if not owned(bot, action):
             return _outside_scope(bot, action)
         exercised = self.fleet.capabilities.closure(action.capability)
         missing = None
         for boundary in bot.boundaries:
-            broken = _broken(boundary, exercised, on=action.on)
+            broken = next(forbidden(boundary, exercised, on=action.on), "")
             if not broken:
                 continue
             if not boundary.unless_approved:
@@ -123,13 +123,6 @@ def _unknown_action(bot: Bot, trigger: Trigger) -> Reject:
     return Reject(bot.name, codes.UNKNOWN_ACTION.code, reason, ref)
 
 
-def _owned(bot: Bot, action: Action) -> bool:
-    return bool(action.capability) and any(
-        covers(claim.capability, action.capability) and glob_covers(claim.on, action.on)
-        for claim in bot.scope
-    )
-
-
 def _outside_scope(bot: Bot, action: Action) -> Reject:
     on = f" on `{action.on}`" if action.on != "*" else ""
     reason = (
@@ -139,17 +132,6 @@ def _outside_scope(bot: Bot, action: Action) -> Reject:
     )
     ref = RuleRef("scope", bot.name, bot.at("scope"), action.capability)
     return Reject(bot.name, codes.OUTSIDE_SCOPE.code, reason, ref)
-
-
-def _broken(boundary: Boundary, exercised: tuple[str, ...], *, on: str) -> str:
-    """The first exercised capability that `boundary` forbids; empty if none."""
-    if not globs_meet(boundary.on, on):
-        return ""
-    for capability in exercised:
-        touches = covers(boundary.deny, capability) or covers(capability, boundary.deny)
-        if touches and not any(covers(allowed, capability) for allowed in boundary.except_):
-            return capability
-    return ""
 
 
 def _inside(bot: Bot, boundary: Boundary, *, capability: str) -> Reject:

@@ -33,9 +33,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.diagnostics.codes import OUTSIDE_SCOPE
 from lotabots.diagnostics.diagnostic import Label, Severity
-from lotabots.policy.legality import Law
+from lotabots.policy.power import owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,20 +50,22 @@ class ActionOutsideScope:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per action."""
-        law = Law(workspace.fleet, workspace.graph)
         known = workspace.capabilities
         for bot in workspace.fleet.bots:
             if any(claim.capability not in known for claim in bot.scope):
                 continue  # a misspelt entry may be the missing one: LB103 says it
             for action in bot.actions:
                 unknown = action.capability != "" and action.capability not in known
-                if unknown or _plainly_owned(bot, action):
-                    continue
-                refused = law.power(bot, action, approved=True)
-                if refused is not None and refused.code == OUTSIDE_SCOPE.code:
-                    yield self._finding(bot, action, refused.reason)
+                if not unknown and not owned(bot, action):
+                    yield self._finding(bot, action)
 
-    def _finding(self, bot: Bot, action: Action, reason: str) -> Diagnostic:
+    def _finding(self, bot: Bot, action: Action) -> Diagnostic:
+        on = f" on `{action.on}`" if action.on != "*" else ""
+        reason = (
+            f"`{bot.name}` does not own `{action.capability}`{on}"
+            if action.capability
+            else f"the action `{action.name}` names no capability"
+        )
         return self.info.at(
             Label(action.at("capability")),
             reason,
@@ -77,9 +78,3 @@ class ActionOutsideScope:
 
 
 CHECK = ActionOutsideScope()
-
-
-def _plainly_owned(bot: Bot, action: Action) -> bool:
-    """Whether the scope has the capability by its own name: the usual case, quickly told."""
-    name = action.capability
-    return any(claim.capability == name and claim.on in ("*", action.on) for claim in bot.scope)

@@ -38,10 +38,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import Closures, contradictions, forbidden
+from lotabots.checks.authority import Closures, contradictions
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.model.capability import covers
+from lotabots.policy.power import forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -63,17 +63,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from lotabots.checks.authority import Closures
 from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.diagnostics.codes import APPROVAL_MISSING
 from lotabots.diagnostics.diagnostic import Label, Severity
-from lotabots.policy.legality import Law
+from lotabots.policy.power import forbidden, owned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.graph.build import FleetGraph
     from lotabots.graph.nodes import Start
-    from lotabots.policy.decision import Reject
+    from lotabots.model.bot import Boundary
 
 
 class ApprovalBypassed:
@@ -84,23 +85,23 @@ class ApprovalBypassed:
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per trigger."""
         graph = workspace.graph
-        law = Law(workspace.fleet, graph)
-        refusals = {
-            number: refused
+        closures = Closures(workspace.fleet.capabilities)
+        locked = {
+            number: lock
             for number, start in enumerate(graph.starts)
-            if (refused := _refused(law, start)) is not None
+            if (lock := _locked(graph, start, closures)) is not None
         }
         sources: dict[int, set[str]] = defaultdict(set)
-        for route, starts in graph.flows.items() if refusals else ():
-            for number in refusals.keys() & starts:
+        for route, starts in graph.flows.items() if locked else ():
+            for number in locked.keys() & starts:
                 sources[number].add(route.source)
-        for number, refused in refusals.items():
+        for number, boundary in locked.items():
             unapproved = sorted(sources[number] - graph.approving)
             if unapproved or number in graph.initial:
-                yield self._finding(workspace, graph.starts[number], unapproved, refused=refused)
+                yield self._finding(workspace, graph.starts[number], unapproved, boundary=boundary)
 
     def _finding(
-        self, workspace: Workspace, start: Start, sources: list[str], *, refused: Reject
+        self, workspace: Workspace, start: Start, sources: list[str], *, boundary: Boundary
     ) -> Diagnostic:
         action = start.action.name if start.action else ""
         outside = "a schedule" if start.scheduled else "somebody outside the fleet"
@@ -110,7 +111,7 @@ class ApprovalBypassed:
             Label(start.rule.at("cron" if start.scheduled else "pattern")),
             f"{who} can ask for `{action}` without the approval it needs",
             subject=f"{start.node} {action}",
-            related=(Label(refused.rule.span, "approval is required here"),),
+            related=(Label(boundary.span, "approval is required here"),),
             help=f"narrow it with `from:` to a gate that joins an approval ({gates})"
             if gates
             else "let a gate join the event with an approval, and take its event `from:` the gate",
@@ -120,12 +121,16 @@ class ApprovalBypassed:
 CHECK = ApprovalBypassed()
 
 
-def _refused(law: Law, start: Start) -> Reject | None:
-    """The boundary that only an approval lifts, if `start` is inside one."""
-    bot = law.graph.bots.get(start.node)
-    if bot is None or start.action is None:
+def _locked(graph: FleetGraph, start: Start, closures: Closures) -> Boundary | None:
+    """The boundary that only an approval lifts, if the action of `start` is inside one.
+
+    None if the action is refused anyway: LB302 and LB303 say that.
+    """
+    bot, action = graph.bots.get(start.node), start.action
+    if bot is None or action is None or not any(b.unless_approved for b in bot.boundaries):
         return None
-    if not any(boundary.unless_approved for boundary in bot.boundaries):
+    exercised = closures.of(action.capability)
+    broken = [b for b in bot.boundaries if any(forbidden(b, exercised, on=action.on))]
+    if not owned(bot, action) or not all(boundary.unless_approved for boundary in broken):
         return None
-    refused = law.power(bot, start.action, approved=False)
-    return refused if refused is not None and refused.code == APPROVAL_MISSING.code else None
+    return broken[0] if broken else None
