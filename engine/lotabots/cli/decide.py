@@ -77,9 +77,10 @@ def command(
             err=True,
         )
     policy = compile_policy(found.checked)
-    teller = Teller(policy, style=style, color=wants_color(color), quiet=quiet)
+    colored = wants_color(color)
+    teller = Teller(policy, style=style, color=colored, quiet=quiet)
     for scene in tell(policy, story, now=datetime.now().astimezone()):  # noqa: TID251 - the edge
-        click.echo(teller.scene(scene), nl=False)
+        click.echo(teller.scene(scene), nl=False, color=colored)
     click.echo(teller.summary(), nl=False)
     sys.exit(FINDINGS if teller.refused and not exit_zero else 0)
 

@@ -30,16 +30,17 @@ def command(topic: str, *, workspace: Path | None, color: str) -> None:
     Codes need no workspace. Of a bot you see what it owns, what it must never do, what starts it
     and where its results go; of an event who may send it, who acts on it, and its payload.
     """
+    colored = wants_color(color)
     page = registry.lookup(topic)
     if page is not None:
-        click.echo(_highlighted(page.markdown, color=wants_color(color)), nl=False)
+        click.echo(_highlighted(page.markdown, color=colored), nl=False, color=colored)
         return
     fleet = workspace_at(workspace).checked.fleet
     text = describe(fleet, topic)
     if text is None:
         click.echo(f"nothing is called `{topic}`{_suggestion(topic, fleet)}", err=True)
         sys.exit(NOT_FOUND)
-    click.echo(_highlighted(text, color=wants_color(color)), nl=False)
+    click.echo(_highlighted(text, color=colored), nl=False, color=colored)
 
 
 def _suggestion(topic: str, fleet: Fleet) -> str:

@@ -35,6 +35,8 @@ COMMANDS: Final = {
 """Name to summary; a command lives in the module of its name. `--help` imports none of them."""
 
 INTERNAL_ERROR: Final = 70
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as a shell has it."""
 
 
 class LazyGroup(click.Group):
@@ -91,7 +93,12 @@ def main() -> None:
     # again costs several times the work itself. Long-running commands turn it on for themselves.
     gc.disable()
     try:
-        cli.main(prog_name="lotabots", standalone_mode=True)
+        sys.exit(_run(sys.argv[1:]))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`lotabots ... | head`): nothing is wrong, nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,3 +111,14 @@ def main() -> None:
             err=True,
         )
         sys.exit(INTERNAL_ERROR)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command. Not click's own `main`, which calls a reader that went away an error."""
+    try:
+        with cli.make_context("lotabots", arguments) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return 0

@@ -68,7 +68,8 @@ class Teller:
         if self._json:
             return ""
         counts = ", ".join(f"{self._counts[word]} {word}" for word in COLORS if self._counts[word])
-        return f"{self._events} events: {counts or 'nothing to decide'}\n"
+        noun = "event" if self._events == 1 else "events"
+        return f"{self._events} {noun}: {counts or 'nothing to decide'}\n"
 
     def _explain(self, scene: Scene, verdict: Any) -> Explanation:  # noqa: ANN401 - the union
         try:

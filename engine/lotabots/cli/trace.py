@@ -29,7 +29,9 @@ def command(ident: str, *, workspace: Path | None, style: str, color: str) -> No
     if style == "json":
         click.echo(json.dumps(said, indent=2))
         return
-    click.echo(waterfall(said["spans"], width=terminal_width(), color=wants_color(color)))
+    colored = wants_color(color)
+    drawn = waterfall(said["spans"], width=terminal_width(), color=colored)
+    click.echo(drawn, color=colored)
     if said["left_out"]:
         click.echo(f"({said['left_out']} more are left out)")
 

@@ -56,7 +56,8 @@ def command(
     """
     workspace = workspace_at(path)
     found = _selected(workspace.checked.diagnostics, select)
-    click.echo(_report(workspace, found, style=style, color=wants_color(color)), nl=False)
+    colored = wants_color(color)
+    click.echo(_report(workspace, found, style=style, color=colored), nl=False, color=colored)
     if not workspace.checked.fleet.bots:
         if style != "json":
             click.echo("nothing was validated: the workspace declares no bot", err=True)
