@@ -186,9 +186,8 @@ class _Compiler:
                 continue
             missed, first = self._missed(base.first[node]), starts[0] is base.first[node]
             if node in self.bots:
-                rules = tuple(self._trigger(base.event, source, start) for start in starts)
-                opening = rules[0] if first else None
-                bots.append(Candidate(slot, self.bots[node], rules, opening, missed))
+                rules = [self._trigger(base.event, source, start) for start in starts]
+                bots.append(_candidate(slot, self.bots[node], rules, None if first else missed))
                 continue
             refused = self.law.connection(source, base.event.name, node)
             if refused is not None:
@@ -324,6 +323,15 @@ def _case(
     reads: bool,
 ) -> Case:
     return Case(None, names, template, bots, gates, bool(bots or gates), reads)
+
+
+def _candidate(
+    slot: int, bot: BotRule, rules: list[TriggerRule], missed: Ignore | None
+) -> Candidate:
+    first, *more = rules
+    return Candidate(
+        slot, first.holds, first.at_rest, first.failed, missed, first, tuple(more), bot
+    )
 
 
 def _bot_rule(bot: Bot) -> BotRule:

@@ -31,10 +31,6 @@ from lotabots.policy.correlate import mark_of, take
 from lotabots.policy.decision import Decision, Dispatch, Reject, Saw, StartJob, Step
 from lotabots.policy.moment import moment
 from lotabots.policy.payload import DECODE_ERRORS, said
-from lotabots.policy.rules import (
-    EventRule,
-    TriggerRule,
-)
 from lotabots.policy.state import with_gate, with_signal
 from lotabots.policy.verdicts import (
     breaker_open,
@@ -56,8 +52,10 @@ if TYPE_CHECKING:
         BotRule,
         Candidate,
         Case,
+        EventRule,
         GateCandidate,
         Policy,
+        TriggerRule,
     )
     from lotabots.policy.state import State
 
@@ -179,16 +177,14 @@ def _ask_all(
     effects: tuple[Effect, ...] = ()
     facts = _facts(asked) if case.reads_event else None
     payload = asked.payload
+    at_rest = not (state.bots or state.rollout)
     for candidate in case.bots:
-        found = _ask(candidate, payload, facts)
-        if not isinstance(found, TriggerRule):
-            verdicts[candidate.slot] = found
-            continue
-        verdict, bot = found.at_rest, candidate.bot
-        if state.rollout or bot.name in state.bots:
-            state, verdict = _in_state(state, found, policy=policy, bot=bot, asked=asked)
+        verdict, trigger = _ask(candidate, payload, facts)
+        if trigger is not None and not at_rest:
+            bot = candidate.bot
+            state, verdict = _in_state(state, trigger, policy=policy, bot=bot, asked=asked)
         if isinstance(verdict, Dispatch):
-            effects += (StartJob(bot.name, verdict.action, asked.head.id, payload),)
+            effects += (StartJob(verdict.target, verdict.action, asked.head.id, payload),)
         verdicts[candidate.slot] = verdict
     for gate in case.gates:
         state, verdicts[gate.slot], more = _feed(state, gate, asked=asked, facts=facts)
@@ -200,21 +196,21 @@ def _facts(asked: Asked) -> EventFacts:
     return EventFacts(asked.head.priority, asked.stamp.attempt, asked.stamp.hops)
 
 
-def _ask(candidate: Candidate, payload: object, facts: EventFacts | None) -> TriggerRule | Verdict:
-    """The first trigger that holds, or why the first one does not."""
-    missed: Verdict = candidate.missed
-    for trigger in candidate.triggers:
-        if trigger.holds is None:
-            return trigger
-        try:
-            clause = trigger.holds(payload, facts)
-        except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
-            return condition_error(candidate.bot.name, trigger.passed.rule, _CANNOT)
+def _ask(
+    candidate: Candidate, payload: object, facts: EventFacts | None
+) -> tuple[Verdict, TriggerRule | None]:
+    """The verdict at rest and the first trigger that holds; or why the first one does not."""
+    try:
+        clause = HOLDS if candidate.holds is None else candidate.holds(payload, facts)
         if clause == HOLDS:
-            return trigger
-        if trigger is candidate.first:
-            missed = trigger.failed[clause]
-    return missed
+            return candidate.at_rest, candidate.first
+        for trigger in candidate.more:
+            if trigger.holds is None or trigger.holds(payload, facts) == HOLDS:
+                return trigger.at_rest, trigger
+    except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
+        rule = candidate.first.passed.rule
+        return condition_error(candidate.bot.name, rule, _CANNOT), None
+    return candidate.missed or candidate.failed[clause], None
 
 
 def _in_state(

@@ -1,5 +1,7 @@
 """What was decided, and why: values that can be stored, compared and shown.
 
+None of these values can be part of a cycle, so none of them bothers the cycle collector.
+
 A `Decision` is the whole answer to one event: exactly one verdict per candidate. Verdicts are a
 closed union; match them with `assert_never`. Most verdicts depend only on the rules, so
 `policy.compile` builds them once and every event that gets one shares it.
@@ -18,7 +20,7 @@ from lotabots.model.record import NOWHERE
 from lotabots.policy.state import State
 
 
-class RuleRef(Struct, frozen=True):
+class RuleRef(Struct, frozen=True, gc=False):
     """The rule that decided: whose it is, what kind, where it stands, what it says.
 
     `owner` is a bot, ``gate.<name>``, an event type or a file; `kind` is the word of the rule
@@ -31,7 +33,7 @@ class RuleRef(Struct, frozen=True):
     text: str = ""
 
 
-class Saw(Struct, frozen=True):
+class Saw(Struct, frozen=True, gc=False):
     """The state that a verdict depends on, as it was at that moment.
 
     `queued` is a number of jobs; `rollout` the last phase in service; `approved` whether a
@@ -45,7 +47,7 @@ class Saw(Struct, frozen=True):
     approved: bool = False
 
 
-class Dispatch(Struct, frozen=True, tag="dispatch", tag_field="verdict"):
+class Dispatch(Struct, frozen=True, gc=False, tag="dispatch", tag_field="verdict"):
     """`target` does `action`. For a gate, `action` is ``emit <event type>``."""
 
     target: str
@@ -54,7 +56,7 @@ class Dispatch(Struct, frozen=True, tag="dispatch", tag_field="verdict"):
     saw: Saw | None = None
 
 
-class Reject(Struct, frozen=True, tag="reject", tag_field="verdict"):
+class Reject(Struct, frozen=True, gc=False, tag="reject", tag_field="verdict"):
     """Refused by a rule; `target` is empty when the whole event is. `delegate` may do it."""
 
     target: str
@@ -65,7 +67,7 @@ class Reject(Struct, frozen=True, tag="reject", tag_field="verdict"):
     saw: Saw | None = None
 
 
-class Wait(Struct, frozen=True, tag="wait", tag_field="verdict"):
+class Wait(Struct, frozen=True, gc=False, tag="wait", tag_field="verdict"):
     """Not yet: until a time, or until the `missing` parts of a gate have come."""
 
     target: str
@@ -77,7 +79,7 @@ class Wait(Struct, frozen=True, tag="wait", tag_field="verdict"):
     saw: Saw | None = None
 
 
-class Ignore(Struct, frozen=True, tag="ignore", tag_field="verdict"):
+class Ignore(Struct, frozen=True, gc=False, tag="ignore", tag_field="verdict"):
     """Nothing to do, and nobody's fault. `clause` is the part of the condition that failed.
 
     Clauses are those of the top-level ``&&``, from 0; -1 when no condition failed.
@@ -90,7 +92,7 @@ class Ignore(Struct, frozen=True, tag="ignore", tag_field="verdict"):
     clause: int = -1
 
 
-class DeadLetter(Struct, frozen=True, tag="dead_letter", tag_field="verdict"):
+class DeadLetter(Struct, frozen=True, gc=False, tag="dead_letter", tag_field="verdict"):
     """Will never be done: it is kept for a person to look at."""
 
     target: str
@@ -116,7 +118,7 @@ class StartJob(Struct, frozen=True, gc=False):
     payload: Any
 
 
-class EmitEvent(Struct, frozen=True):
+class EmitEvent(Struct, frozen=True, gc=False):
     """Publish an event of a complete gate. `payload` is JSON text; `causes` are event ids."""
 
     source: str
@@ -127,7 +129,7 @@ class EmitEvent(Struct, frozen=True):
     hops: int
 
 
-class GateDropped(Struct, frozen=True):
+class GateDropped(Struct, frozen=True, gc=False):
     """A gate gave up what it had for `key`: it was ``full``, ``expired`` or ``changed``."""
 
     gate: str

@@ -153,8 +153,9 @@ def said(error: Exception) -> str:
     member = _MEMBER.match(said)
     if member:
         said = f"`{member[1] or 'payload'}.{member[2]}`: {said[member.end() :]}"
-    for name, pattern in _PATTERNS.items():
-        said = said.replace(f"`str` matching regex {pattern!r}", f"`{name}`")
+    if " matching regex " in said:
+        for name, pattern in _PATTERNS.items():
+            said = said.replace(f"`str` matching regex {pattern!r}", f"`{name}`")
     return said
 
 

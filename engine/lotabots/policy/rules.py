@@ -21,7 +21,7 @@ MAX_REMEMBERED: Final = 1024
 """Sources outside the fleet that are remembered for each event type."""
 
 
-class BotRule(Struct, frozen=True):
+class BotRule(Struct, frozen=True, gc=False):
     """What depends on the state of a bot. `enabled` is the word of its file."""
 
     name: str
@@ -33,7 +33,7 @@ class BotRule(Struct, frozen=True):
     constraints: RuleRef
 
 
-class TriggerRule(Struct, frozen=True):
+class TriggerRule(Struct, frozen=True, gc=False):
     """A trigger whose ``from:`` lets the source in.
 
     `passed` is the verdict by rule if the condition holds; `at_rest` the same for a bot and a
@@ -46,21 +46,25 @@ class TriggerRule(Struct, frozen=True):
     failed: tuple[Ignore, ...]
 
 
-class Candidate(Struct, frozen=True):
-    """A bot whose verdict depends on the event.
+class Candidate(Struct, frozen=True, gc=False):
+    """A bot whose verdict depends on the event: its first trigger that lets the source in.
 
-    `first` is the first trigger of its file, if that lets the source in; else `missed` says that
-    it does not, and that is the verdict when no later trigger holds either.
+    `more` are the triggers after it. `missed` is the verdict when none holds although the first
+    trigger of the file is for others; None if that is this one, whose `failed` then counts. That
+    the first trigger is not a value of its own spares a memory access for each decision.
     """
 
     slot: int
+    holds: Callable[[Any, Any], int] | None
+    at_rest: Verdict
+    failed: tuple[Ignore, ...]
+    missed: Ignore | None
+    first: TriggerRule
+    more: tuple[TriggerRule, ...]
     bot: BotRule
-    triggers: tuple[TriggerRule, ...]
-    first: TriggerRule | None
-    missed: Ignore
 
 
-class PartRule(Struct, frozen=True):
+class PartRule(Struct, frozen=True, gc=False):
     """A part of a gate that may take the event; `flaw` if it cannot be asked."""
 
     number: int
@@ -70,7 +74,7 @@ class PartRule(Struct, frozen=True):
     flaw: Reject | None
 
 
-class GateRule(Struct, frozen=True):
+class GateRule(Struct, frozen=True, gc=False):
     """A gate. `keys` are the paths of `join_on`; `copies` what ``set:`` copies, from which part.
 
     `constants` and `copies` are paths of the emitted payload with what to put there; a part of -1
@@ -89,7 +93,7 @@ class GateRule(Struct, frozen=True):
     rule: RuleRef
 
 
-class GateCandidate(Struct, frozen=True):
+class GateCandidate(Struct, frozen=True, gc=False):
     """A gate that may take the event; `first` and `missed` as for a bot."""
 
     slot: int
