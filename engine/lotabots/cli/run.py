@@ -26,7 +26,7 @@ FINDINGS = 1
 @click.option(
     "--role",
     "roles",
-    default="engine,worker,audit",
+    default="engine,worker,audit,ingress",
     show_default=True,
     help="What this process does, separated by commas.",
 )

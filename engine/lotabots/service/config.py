@@ -61,7 +61,7 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
     """The configuration of the workspace at `root`, and what is wrong with its file.
 
     Without a file everything has its default. The person who runs the service is always an
-    outside source, ``cli.<name>``.
+    outside source, ``cli.<name>``, and so is ``ingress.git`` where there are repositories.
     """
     path = root / FILE
     findings: Findings = []
@@ -79,7 +79,7 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
     config = ServiceConfig(
         root / str(values.get("state", STATE)),
         {name: (root / place).resolve() for name, place in repositories.items()},
-        tuple(sorted({*outside, user_source()})),
+        tuple(sorted({*outside, user_source(), *(["ingress.git"] if repositories else [])})),
     )
     return config, tuple(findings)
 

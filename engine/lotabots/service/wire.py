@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
+from lotabots.adapters.git.watch import RefWatcher
 from lotabots.adapters.nats.bus import Publisher, Puller, Reader
 from lotabots.adapters.nats.connection import PIN_GROUP, connect, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
@@ -31,6 +32,7 @@ from lotabots.policy.project_broker import (
     RETRY,
     WORK,
     consumers,
+    outside_account,
     server_config,
     streams,
     users,
@@ -44,6 +46,8 @@ from lotabots.runtime.ports import Outgoing
 from lotabots.runtime.worker import Desk, Worker
 from lotabots.service.api import Api
 from lotabots.service.folder import StateFolder
+from lotabots.service.ingress import SOURCE as GIT_SOURCE
+from lotabots.service.ingress import GitIngress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -57,8 +61,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENGINE, WORKER, AUDITOR = "engine", "worker", "audit"
-ROLES: Final = (ENGINE, WORKER, AUDITOR)
+ENGINE, WORKER, AUDITOR, INGRESS = "engine", "worker", "audit", "ingress"
+ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS)
 ENGINE_PREFETCH: Final = 300
 GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
@@ -142,6 +146,8 @@ class Service:
             await self._worker(self.executor)
         if AUDITOR in self.roles:
             await self._auditor()
+        if INGRESS in self.roles and self.config.repositories:
+            await self._ingress()
 
     def _announce(self) -> None:
         """Say where the service is, for the commands of the same user."""
@@ -238,3 +244,13 @@ class Service:
         seed = load_seed(self.folder.keys / "audit.key")
         sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
         self._loop("auditor", Auditor(inlet=inlet, sink=sink).run)
+
+    async def _ingress(self) -> None:
+        client = await self._connect(outside_account(GIT_SOURCE))
+        publish = await self._ledger(client, GIT_SOURCE)
+        memory = self.folder.root / "git"
+        watchers = [
+            RefWatcher(name, path, memory) for name, path in self.config.repositories.items()
+        ]
+        ingress = GitIngress(watchers, publish=publish, clock=SystemClock())
+        self._loop("ingress", ingress.run)

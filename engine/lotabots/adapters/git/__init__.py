@@ -1,0 +1,1 @@
+"""Git repositories on this host, as a source of events."""
