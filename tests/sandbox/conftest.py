@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from lotabots.adapters.sandbox.launch import Launcher, run_policy
 from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level, RefusedError, Report
@@ -49,7 +50,7 @@ def base_policy() -> KernelPolicy:
         name="test",
         runtime=(sysconfig.get_path("stdlib"), str(Path(PYTHON).parents[1] / "lib"), *LIBRARIES),
         exec=(PYTHON, "/bin/sh", "/bin/cat", "/bin/true", "/bin/sleep"),
-        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"},
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"},  # noqa: S108 - its own
         limits=Limits(wall_s=60, memory_mb=512, processes=32),
     )
 
@@ -58,10 +59,10 @@ def base_policy() -> KernelPolicy:
 def policy(base_policy: KernelPolicy) -> Callable[..., KernelPolicy]:
     """The base policy with more grants: `policy(read=[...], limits={...})`."""
 
-    def make(*, limits: dict[str, int] | None = None, **grants: Any) -> KernelPolicy:
+    def make(*, limits: dict[str, int] | None = None, **grants: object) -> KernelPolicy:
         members: dict[str, Any] = {
             name: (*getattr(base_policy, name), *map(str, value))
-            if name in {"read", "write", "runtime", "exec"}
+            if isinstance(value, list)
             else value
             for name, value in grants.items()
         }
@@ -72,7 +73,7 @@ def policy(base_policy: KernelPolicy) -> Callable[..., KernelPolicy]:
 
 @pytest.fixture
 def run(launcher: Launcher) -> Callable[..., Report]:
-    def start(policy: KernelPolicy, argv: Sequence[str], **options: Any) -> Report:
+    def start(policy: KernelPolicy, argv: Sequence[str], **options: Any) -> Report:  # noqa: ANN401 - those of run_policy
         return run_policy(policy, argv, launcher=launcher, **options)
 
     return start
@@ -82,7 +83,7 @@ def run(launcher: Launcher) -> Callable[..., Report]:
 def python(run: Callable[..., Report]) -> Callable[..., Report]:
     """Runs Python text inside."""
 
-    def start(policy: KernelPolicy, code: str, **options: Any) -> Report:
+    def start(policy: KernelPolicy, code: str, **options: Any) -> Report:  # noqa: ANN401 - those of run_policy
         return run(policy, [PYTHON, "-I", "-S", "-c", code], **options)
 
     return start

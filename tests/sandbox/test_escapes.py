@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one attempt, one line
 """Attempts to get out: each runs inside, as Python text, and must not succeed.
 
 An attempt is the body of a function that returns something true when it got through. Attempts with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -89,7 +90,7 @@ def test_daemons_end_with_the_program(run: Run, policy: Make) -> None:
     assert _marked(mark) == []
 
 
-def test_a_limit_ends_the_whole_tree(python: Run, policy: Make) -> None:
+def test_a_limit_ends_the_whole_tree(policy: Make) -> None:
     mark = "mark-of-the-limit"
     code = DAEMONS + "while True: signal.pause()"
     made = policy(limits={"wall_s": 1})
@@ -104,8 +105,6 @@ def _python(made: KernelPolicy) -> list[str]:
 
 
 def _engine_lost(made: KernelPolicy, level: Level, mark: str, victim: str) -> None:
-    import json
-
     code = DAEMONS + "print('up', flush=True)\nwhile True: signal.pause()"
     arguments = [ENGINE_PATH, json.dumps(made.plain()), *_python(made), code, mark]
     engine = subprocess.Popen(
@@ -151,9 +150,29 @@ def test_a_run_can_be_stopped(launcher: Launcher, policy: Make) -> None:
     assert b'"status": 137' in lines
 
 
+def test_secrets_are_on_no_command_line(launcher: Launcher, policy: Make) -> None:
+    """Of no process of the host, while the program has them."""
+    made = policy(env={"TOKEN": "very" + "-secret"})
+    run = launcher.start(made, ["sh", "-c", "echo $TOKEN; exec sleep 1000"], level=Level.STRICT)
+    assert os.read(run.stdout, 100) == b"very-secret\n"
+    lines = b""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines += entry.read_bytes()
+        except OSError:
+            continue
+    run.close()
+    assert b"bwrap" in lines
+    assert b"very-secret" not in lines
+
+
+def _open_files(pid: int | str) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def test_fifty_runs_at_once(launcher: Launcher, policy: Make) -> None:
     made = policy()
-    before = len(os.listdir("/proc/self/fd"))
+    before = _open_files("self")
 
     def one(number: int) -> tuple[int, bytes]:
         report = run_policy(made, ["cat"], stdin=b"%d" % number * 1000, launcher=launcher)
@@ -162,8 +181,8 @@ def test_fifty_runs_at_once(launcher: Launcher, policy: Make) -> None:
     with ThreadPoolExecutor(50) as pool:
         results = list(pool.map(one, range(50)))
     assert results == [(0, b"%d" % number * 1000) for number in range(50)]
-    assert len(os.listdir("/proc/self/fd")) == before
-    assert len(os.listdir(f"/proc/{launcher.pid}/fd")) < 10
+    assert _open_files("self") == before
+    assert _open_files(launcher.pid) < 10
 
 
 def test_a_killed_program_says_so(run: Run, policy: Make) -> None:

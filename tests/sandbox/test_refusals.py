@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+
 from lotabots.policy.project_kernel import Net
 
 if TYPE_CHECKING:
@@ -127,8 +129,6 @@ def test_a_working_folder_that_is_not_there(run: Run, policy: Make) -> None:
 
 
 def test_a_port_that_is_taken(run: Run, policy: Make) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         report = run(policy(net=Net(bind=(port,))), ["true"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lotabots.adapters.sandbox import kernel
 from lotabots.adapters.sandbox.namespace import join
 from lotabots.adapters.sandbox.report import RefusedError
+from lotabots.adapters.sandbox.running import keep_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ _PER_ENTRY: Final = 4096
 _MAX_DEPTH: Final = 400
 UNMEASURABLE: Final = 2**62
 _ANSWER: Final = struct.Struct("<q")
+_ROOT: Final = struct.Struct("<i")
+_READY: Final = b"+"
 _MESSAGE: Final = 512
 
 
@@ -35,6 +38,18 @@ class Agent(NamedTuple):
     pid: int
     ask: int
     answers: int
+
+    def begin(self, root: int) -> None:
+        """Let the agent prepare itself, for the run whose first process is `root`.
+
+        Raises:
+            RefusedError: it could not.
+        """
+        os.write(self.ask, _ROOT.pack(root))
+        message = os.read(self.answers, _MESSAGE)
+        if message != _READY:
+            reason = message.decode(errors="replace") or "its agent was lost"
+            raise RefusedError(f"the mounts could not be set up: {reason}")
 
     def request(self) -> None:
         """Ask for a measurement; the answer comes when the walk is done."""
@@ -46,18 +61,14 @@ class Agent(NamedTuple):
         return int(_ANSWER.unpack(message)[0]) if len(message) == _ANSWER.size else 0
 
 
-def inside(pid: int, binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
-    """Close the data mounts of `pid` for code, then stay there as the agent of its write grants.
-
-    Raises:
-        RefusedError: a mount cannot be changed.
-    """
+def inside(binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
+    """An agent that will close the data mounts of a run for code, then stay in them."""
     writes = [bind.target for bind in binds if bind.kind == "write"]
 
-    def prepare() -> None:
-        join(pid, "mnt", kernel.CLONE_NEWNS)
+    def prepare(root: int) -> None:
+        join(root, "mnt", kernel.CLONE_NEWNS)
         closed = kernel.MOUNT_NOSUID | kernel.MOUNT_NODEV
-        for path in (*folders, *(bind.target for bind in binds if not bind.kind.code)):
+        for path in folders:
             kernel.set_mount(path, add=closed | kernel.MOUNT_NOEXEC)
         # Outermost first, so that code below data stays code, whatever the data above it got.
         for bind in binds:
@@ -70,7 +81,7 @@ def inside(pid: int, binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
 
 def outside(writes: Sequence[str]) -> Agent:
     """An agent in our own mounts, for the reduced level."""
-    return _spawn(lambda: None, writes)
+    return _spawn(lambda _root: None, writes)
 
 
 def total(folders: Sequence[str]) -> int:
@@ -130,33 +141,35 @@ def _cost(status: os.stat_result, seen: set[tuple[int, int]]) -> int:
     return max(status.st_blocks * _BLOCK, _PER_ENTRY)
 
 
-def _spawn(prepare: Callable[[], None], writes: Sequence[str]) -> Agent:
+def _spawn(prepare: Callable[[int], None], writes: Sequence[str]) -> Agent:
     asked, ask = os.pipe()
     answers, answer = os.pipe()
     parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            os.close(ask)
-            os.close(answers)
+            keep_only(asked, answer)
             _serve(prepare, writes, channels=(asked, answer), parent=parent)
         finally:
             os._exit(0)
     os.close(asked)
     os.close(answer)
-    message = os.read(answers, _MESSAGE)
-    if message != b"+":
-        reason = message.decode(errors="replace") or "its agent was lost"
-        raise RefusedError(f"the mounts could not be set up: {reason}")
     return Agent(child, ask, answers)
 
 
 def _serve(
-    prepare: Callable[[], None], writes: Sequence[str], *, channels: tuple[int, int], parent: int
+    prepare: Callable[[int], None],
+    writes: Sequence[str],
+    *,
+    channels: tuple[int, int],
+    parent: int,
 ) -> None:
     asked, answer = channels
+    message = os.read(asked, _ROOT.size)
+    if not message:
+        return
     try:
-        prepare()
+        prepare(_ROOT.unpack(message)[0])
         # Only now: joining a user namespace forgets the parent's death signal.
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         before = total(writes)
@@ -165,7 +178,7 @@ def _serve(
         return
     if os.getppid() != parent:
         return
-    os.write(answer, b"+")
+    os.write(answer, _READY)
     while os.read(asked, 1):
         grown = min(max(total(writes) - before, 0), UNMEASURABLE)
         os.write(answer, _ANSWER.pack(grown))

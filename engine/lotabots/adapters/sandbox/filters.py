@@ -7,6 +7,7 @@ limit counts, or has been a door into the kernel.
 
 from __future__ import annotations
 
+import functools
 from errno import EAFNOSUPPORT, ENOSYS, EPERM
 from typing import TYPE_CHECKING, Final
 
@@ -65,11 +66,13 @@ _IPPROTO_TCP, _IPPROTO_UDP, _NETLINK_ROUTE = 6, 17, 0
 _ALLOWED: Final = 0x7FFF_0000
 
 
+@functools.cache
 def strict_filter() -> bytes:
     """The filter beside namespaces: sockets of the private network are allowed."""
     return assemble(_strict(), highest=HIGHEST, unknown=refuse(ENOSYS))
 
 
+@functools.cache
 def reduced_filter() -> bytes:
     """The filter that stands almost alone: no sockets, nothing that Landlock cannot guard."""
     rules = [*_rules(_UNGUARDED, EPERM), _others_limits(), *_strict()]

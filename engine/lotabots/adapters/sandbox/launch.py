@@ -106,7 +106,13 @@ class Launcher:
         self._process.wait()
 
     def start(self, policy: KernelPolicy, argv: Sequence[str], *, level: Level) -> Run:
-        """Ask for a run of ``argv`` under `policy`. Refusals arrive in its report."""
+        """Ask for a run of ``argv`` under `policy`. Refusals arrive in its report.
+
+        Raises:
+            ValueError: ``argv`` is empty or holds a NUL character.
+        """
+        if not argv or any("\0" in word for word in argv):
+            raise ValueError("a command is one word at least, without NUL characters")
         request = Request(policy, tuple(argv), level, self._tool, self._uid)
         control, theirs = socket.socketpair()
         body = os.memfd_create("lotabots-request")
@@ -214,8 +220,11 @@ class _Exchange:
         if sink is None:
             self._collected[fd] += chunk
             return
-        while chunk:
-            chunk = chunk[os.write(sink, chunk) :]
+        try:
+            while chunk:
+                chunk = chunk[os.write(sink, chunk) :]
+        except BrokenPipeError:
+            return  # nobody reads any more; the program may still have work to do
 
     def _finished(self) -> Report:
         lines = self._collected[self._report].splitlines()

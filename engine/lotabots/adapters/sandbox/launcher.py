@@ -18,14 +18,14 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.adapters.sandbox import kernel, reduced, strict
+from lotabots.adapters.sandbox.filters import reduced_filter, strict_filter
+from lotabots.adapters.sandbox.policy_file import PolicyError
 from lotabots.adapters.sandbox.report import REFUSED_STATUS, Level, RefusedError
 from lotabots.adapters.sandbox.request import Channels, decode
 from lotabots.adapters.sandbox.supervise import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from lotabots.adapters.sandbox.request import Request
 
 _HANDED: Final = 5
 _CHUNK: Final = 65_536
@@ -45,8 +45,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     # What a killed supervisor on the reduced level leaves behind becomes our child.
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    gc.collect()
-    gc.freeze()
+    _warm_up()
     supervisors: set[int] = set()
     engine.send(b"+")
     while _serve_one(engine, wake, supervisors):
@@ -54,6 +53,15 @@ def main() -> None:
     engine.close()
     while supervisors:
         _reap(supervisors, block=True)
+
+
+def _warm_up() -> None:
+    """What every supervisor would do again, and what would make it copy our memory."""
+    strict_filter()
+    reduced_filter()
+    gc.collect()
+    gc.disable()
+    gc.freeze()
 
 
 def _serve_one(engine: socket.socket, wake: int, supervisors: set[int]) -> bool:
@@ -113,7 +121,7 @@ def _supervise(engine: socket.socket, wake: int, fds: Sequence[int]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         channels = Channels(*fds[1:])
-        entries = _run(decode(_content(fds[0])), channels)
+        entries = _run(_content(fds[0]), channels)
         _send(channels.control, entries)
     except BrokenPipeError:
         os._exit(0)  # the engine is gone, nobody wants the report
@@ -123,16 +131,21 @@ def _supervise(engine: socket.socket, wake: int, fds: Sequence[int]) -> None:
         os._exit(1)
 
 
-def _run(request: Request, channels: Channels) -> Sequence[Mapping[str, Any]]:
-    level = request.level
+def _run(data: bytes, channels: Channels) -> Sequence[Mapping[str, Any]]:
     try:
-        begin = strict.start if level is Level.STRICT else reduced.start
+        request = decode(data)
+        begin = strict.start if request.level is Level.STRICT else reduced.start
         running = begin(request, channels.stdin)
-    except RefusedError as error:
+    except (RefusedError, PolicyError, OSError) as error:
         refused = {"kind": "refused", "reason": str(error)}
         return [refused, {"kind": "exit", "status": REFUSED_STATUS}]
     os.close(channels.stdin)
-    started = {"kind": "start", "level": level, "name": request.policy.name, **running.facts}
+    started = {
+        "kind": "start",
+        "level": request.level,
+        "name": request.policy.name,
+        **running.facts,
+    }
     return [started, *Supervisor(running, channels, request.policy.limits).watch()]
 
 
@@ -146,3 +159,6 @@ def _send(control: int, entries: Sequence[Mapping[str, Any]]) -> None:
     data = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
     while data:
         data = data[os.write(control, data) :]
+    # The engine need not wait until the last holder of the socket has gone.
+    with socket.socket(fileno=control) as end:
+        end.shutdown(socket.SHUT_WR)

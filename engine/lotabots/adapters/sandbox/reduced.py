@@ -57,6 +57,7 @@ def start(request: Request, stdin: int) -> Running:
     # Orphans of the run become our children, where they can be found and ended.
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     agent = disk.outside([bind.target for bind in plan.binds if bind.kind is Kind.WRITE])
+    agent.begin(os.getpid())
     ruleset = landlock.everything(_rights(plan, programs, request.policy))
     out, err, failed = (pipe(inherit=False) for _ in range(3))
     streams = (stdin, out[1], err[1])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lotabots.adapters.sandbox import kernel
 from lotabots.adapters.sandbox.namespace import join, listen
 from lotabots.adapters.sandbox.report import RefusedError
+from lotabots.adapters.sandbox.running import keep_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +77,8 @@ def connect_outward(pid: int, found: Sequence[Destination], log: int) -> int:
     def run() -> None:
         _serve(listeners, targets, log=log, kind="connect")
 
-    relay = _spawn(run)
+    kept = [log, *(listener.fileno() for listener in listeners)]
+    relay = _spawn(run, kept=kept)
     for listener in listeners:
         listener.close()
     return relay
@@ -97,7 +99,8 @@ def connect_inward(pid: int, ports: Sequence[int], log: int) -> int:
     def run() -> None:
         _serve(listeners, targets, log=log, kind="accept")
 
-    relay = _spawn(run, prepare=prepare)
+    kept = [log, *(listener.fileno() for listener in listeners)]
+    relay = _spawn(run, kept=kept, prepare=prepare)
     for listener in listeners:
         listener.close()
     return relay
@@ -134,12 +137,15 @@ def _outside(port: int) -> socket.socket:
     return listener
 
 
-def _spawn(run: Callable[[], None], *, prepare: Callable[[], None] = lambda: None) -> int:
+def _spawn(
+    run: Callable[[], None], *, kept: Sequence[int], prepare: Callable[[], None] = lambda: None
+) -> int:
     parent = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
+        keep_only(*kept)
         prepare()
         # Only now: joining a user namespace forgets the parent's death signal.
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)

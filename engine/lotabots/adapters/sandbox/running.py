@@ -84,6 +84,18 @@ def _at_most(name: int, bound: int) -> int:
     return bound if hard == resource.RLIM_INFINITY else min(bound, hard)
 
 
+def keep_only(*kept: int) -> None:
+    """Close every descriptor above the standard streams, except `kept`.
+
+    A child that stays must not hold a pipe whose end somebody waits for.
+    """
+    low = 3
+    for fd in sorted(kept):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+
+
 def usual_signals() -> None:
     """What a program expects at its start; Python ignores some of them."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):

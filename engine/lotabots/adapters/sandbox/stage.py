@@ -42,10 +42,15 @@ class Staged(NamedTuple):
 def stage(binds: Sequence[Bind], bubblewrap: Bubblewrap, *, uid: int) -> Staged:
     """Lend everything to `uid` in a mount namespace of our own.
 
+    A root without the capability for that (in many containers) gets the binds back as they are:
+    what `uid` cannot reach by its own rights makes bubblewrap refuse.
+
     Raises:
-        RefusedError: root lacks the capability, or a file system cannot map owners.
+        RefusedError: a path cannot be lent; some file systems cannot map owners.
     """
     try:
+        if not _private_mounts():
+            return Staged(tuple(binds), bubblewrap.path)
         base = _private_folder()
         staged = tuple(
             bind._replace(source=_lend(bind, f"{base}/{at}", uid)) for at, bind in enumerate(binds)
@@ -64,13 +69,20 @@ def become(uid: int) -> None:
         raise RefusedError(f"root could not become uid {uid}")
 
 
+def _private_mounts() -> bool:
+    try:
+        kernel.unshare(kernel.CLONE_NEWNS)
+    except PermissionError:
+        return False
+    kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    return True
+
+
 def _private_folder() -> str:
     Path(STATE).mkdir(mode=0o755, parents=True, exist_ok=True)
     found = os.lstat(STATE)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         raise RefusedError(f"{STATE} must be a folder that only root can change")
-    kernel.unshare(kernel.CLONE_NEWNS)
-    kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("lotabots", STATE, kind="tmpfs", flags=kernel.MS_NODEV, data="mode=0755,size=1m")
     return STATE
 

@@ -63,11 +63,12 @@ def start(request: Request, stdin: int) -> Running:
     binds, tool = _unprivileged(plan.binds, request)
     started = _launch(request, binds, (*plan.links, *programs.links), programs, stdin, tool)
     try:
+        folders = _memory_folders(binds)
+        agent = disk.inside(binds, folders=folders)
         root = _root(started)
         root_fd = os.pidfd_open(root)
         _expect_ready(started)
-        folders = _memory_folders(binds)
-        agent = disk.inside(root, binds, folders=folders)
+        agent.begin(root)
         log, relays = _relays(root, found, request)
         _go(started, request.argv[0])
         return Running(

@@ -31,6 +31,7 @@ _CHUNK: Final = 65_536
 _LAZY_S: Final = 0.05
 _ALERT_S: Final = 0.01
 _ALERT_SHARE: Final = 0.4
+_GROWTH_SHARE: Final = 0.05
 _DISK_SHARE: Final = 5
 _DISK_PAUSE_S: Final = 0.05
 _MAX_NOTES: Final = 1000
@@ -57,6 +58,8 @@ class Supervisor:
         self._next_look = 0.0
         self._next_disk = 0.0
         self._disk_asked = 0.0
+        self._shares: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self._slowness = _ALERT_S
         self._ended: Mapping[str, Any] | None = None
 
     def watch(self) -> list[Mapping[str, Any]]:
@@ -164,13 +167,24 @@ class Supervisor:
             self._limit("cpu_s", round(sample.cpu_s, 2), limits.cpu_s)
         self._look_at_memory(sample.memory)
         self._look_at_disk(now)
-        near = (
-            sample.memory > _ALERT_SHARE * limits.memory_mb * _MIB
-            or self._disk > _ALERT_SHARE * limits.disk_mb * _MIB
-            or sample.tasks > _ALERT_SHARE * limits.processes
+        pause = self._pause(
+            (
+                sample.memory / (limits.memory_mb * _MIB),
+                self._disk / (limits.disk_mb * _MIB),
+                sample.tasks / limits.processes,
+            )
         )
-        pause = min(_ALERT_S if near else _LAZY_S, max(limits.wall_s - now, 0.0))
-        self._next_look = self._elapsed() + pause
+        self._next_look = self._elapsed() + min(pause, max(limits.wall_s - now, 0.0))
+
+    def _pause(self, shares: tuple[float, ...]) -> float:
+        """Look again soon while something grows or is near its limit, else slower each time."""
+        grown = any(
+            new > _ALERT_SHARE or new > old + _GROWTH_SHARE
+            for old, new in zip(self._shares, shares, strict=True)
+        )
+        self._shares = shares
+        self._slowness = _ALERT_S if grown else min(1.5 * self._slowness, _LAZY_S)
+        return self._slowness
 
     def _look_at_memory(self, memory: int) -> None:
         bound = self._limits.memory_mb * _MIB
@@ -211,8 +225,7 @@ class Supervisor:
         if self._running.devices and self._ended is None:
             self._measure_disk_again()
         for helper in (*self._running.relays, self._running.agent.pid):
-            os.kill(helper, signal.SIGKILL)
-            os.waitpid(helper, 0)
+            os.kill(helper, signal.SIGKILL)  # ours, and reaped when we end
         code = os.waitstatus_to_exitcode(waited)
         return code if code >= 0 else 128 - code
 
