@@ -253,6 +253,8 @@ class _Keeper:
             )
         except (BlobError, ValueError) as error:  # ValueError: no name of a file at all
             raise KeepError(str(error)) from error
+        except OSError as error:
+            raise KeepError(f"`{artifact.path}`: {error.strerror}") from error
         name = artifact.name or PurePosixPath(artifact.path).name
         return StoredArtifact(name, artifact.kind, blob.digest, blob.size, artifact.media_type)
 

@@ -97,8 +97,8 @@ class Log:
         if not self._dropped:
             return secrets.mask(head + tail)
         head, _, cut_head = head.rpartition(b"\n")
-        cut_tail, _, tail = tail.partition(b"\n")
-        gone = self._dropped + len(cut_head) + len(cut_tail)
+        cut_tail, end, tail = tail.partition(b"\n")
+        gone = self._dropped + len(cut_head) + len(cut_tail) + len(end)
         return secrets.mask(head) + f"\n[{gone} bytes left out]\n".encode() + secrets.mask(tail)
 
 

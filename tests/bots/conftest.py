@@ -1,0 +1,7 @@
+"""The workshop in which bots are run for real."""
+
+from __future__ import annotations
+
+from executor.workshop import build_toolbox, launcher, workshop
+
+__all__ = ["build_toolbox", "launcher", "workshop"]
