@@ -82,10 +82,7 @@ class Yard:
 @pytest.fixture
 def yard(workshop: Workshop, build_toolbox: Toolbox) -> Yard:
     del build_toolbox
-    wheelhouse = workshop.folder / "wheelhouse"
-    wheelhouse.mkdir()
     workshop.bots = ROOT / "bots"
-    workshop.places = {"wheelhouse": wheelhouse}
     executor = workshop.executor(load(read_workspace(ROOT)).fleet)
     assert executor.refusal("BuildBot", "build") == ""
     return Yard(workshop, executor)

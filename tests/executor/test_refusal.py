@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("grants", "reason"),
     [
-        ({"read": ["{wheelhouse}"]}, "`{wheelhouse}` in `{wheelhouse}` has no place"),
+        ({"read": ["{advisories}"]}, "`{advisories}` in `{advisories}` has no place"),
         ({"write": ["x"]}, "path `x` is neither absolute nor begins with a placeholder"),
         ({"secrets": ["KEY"]}, "secret `KEY` has no value"),
         ({"network": ["anywhere"]}, "network grant `anywhere` is not host:port"),

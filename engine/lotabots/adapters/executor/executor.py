@@ -227,9 +227,12 @@ class SandboxExecutor:
     def _places(self, bot: Bot, grants: Grants) -> dict[str, Path]:
         wanted = mentioned(grants)
         places = {name: path for name, path in self._settings.places.items() if name in wanted}
-        if "state" in wanted and "state" not in places:
-            places["state"] = self._settings.state / bot.name
-            places["state"].mkdir(parents=True, exist_ok=True, mode=0o700)
+        # An empty wheelhouse makes nothing look good: what needs a package fails. Other places
+        # (a database of advisories, say) must be named, or a bot would judge by nothing.
+        usual = {"state": bot.name, "wheelhouse": ".wheelhouse"}
+        for name in wanted & usual.keys() - places.keys():
+            places[name] = self._settings.state / usual[name]
+            places[name].mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, path in places.items():
             if not path.exists():
                 raise UnfitError(f"the place of `{{{name}}}` does not exist: {path}")
