@@ -113,6 +113,7 @@ class _Compiler:
         self.phases = _phases(law.fleet)
         self.bots = {bot.name: _bot_rule(bot) for bot in law.fleet.bots}
         self.ticks = tuple(start for start in law.graph.starts if start.scheduled)
+        self.refs: dict[tuple[str, int], RuleRef] = {}
         self.missed: dict[tuple[str, int], Ignore] = {}
         self.failed: dict[tuple[str, int, tuple[str, ...]], tuple[Ignore, ...]] = {}
 
@@ -218,9 +219,7 @@ class _Compiler:
         condition = (
             _tick(start) if start.scheduled else self.conditions.get(rule.when, event.payload)
         )
-        ref = RuleRef(
-            "trigger", start.node, rule.at("when"), rule.when or rule.pattern or rule.cron
-        )
+        ref = self._ref(start, rule)
         passed: Dispatch | Reject
         if isinstance(condition, Flawed):
             passed = condition_error(start.node, ref, condition.reason)
@@ -231,6 +230,14 @@ class _Compiler:
             return TriggerRule(None, passed, at_rest, ())
         failed = self._failed(start, condition, ref)
         return TriggerRule(condition.holds, passed, at_rest, failed)
+
+    def _ref(self, start: Start, rule: Trigger) -> RuleRef:
+        key = (start.node, start.number)
+        found = self.refs.get(key)
+        if found is None:
+            text = rule.when or rule.pattern or rule.cron
+            found = self.refs[key] = RuleRef("trigger", start.node, rule.at("when"), text)
+        return found
 
     def _dispatch(self, source: str, start: Start, ref: RuleRef) -> Dispatch | Reject:
         bot = self.law.graph.bots[start.node]

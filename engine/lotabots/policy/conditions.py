@@ -36,18 +36,22 @@ class Flawed(Struct, frozen=True):
 
 
 class Conditions:
-    """Compiles conditions, each text once, and checks it once per payload type."""
+    """Compiles conditions, each text once, and checks it once per payload type.
+
+    Payload types are told apart by identity, since hashing one costs more than a check; so the
+    fleet that they belong to must outlive this object.
+    """
 
     def __init__(self) -> None:
         self._parsed: dict[str, Expr | Flawed] = {}
         self._compiled: dict[str, Condition] = {}
-        self._checked: dict[tuple[str, ObjectType], Condition | Flawed] = {}
+        self._checked: dict[tuple[str, int], Condition | Flawed] = {}
 
     def get(self, text: str, payload: ObjectType) -> Condition | Flawed | None:
         """The condition `text` on events with this payload; None if there is no condition."""
         if not text:
             return None
-        key = (text, payload)
+        key = (text, id(payload))
         found = self._checked.get(key)
         if found is None:
             found = self._checked[key] = self._check(text, payload)
