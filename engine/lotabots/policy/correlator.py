@@ -335,8 +335,9 @@ def _with(
 
 
 def _without_oldest(state: GateState) -> tuple[GateState, tuple[Dropped, ...]]:
-    firsts = ((n, next(iter(b.items()))) for n, b in enumerate(state.buckets) if b)
-    number, (key, oldest) = min(firsts, key=lambda entry: entry[1][1].touched)
+    firsts = [(next(iter(b.values())).touched, n) for n, b in enumerate(state.buckets) if b]
+    number = min(firsts)[1]
+    key, oldest = next(iter(state.buckets[number].items()))
     state = _with(state, number, key=key, pending=None, at=state.clock)
     return state, (Dropped(state.spec.name, key, "full", oldest.seen),)
 
