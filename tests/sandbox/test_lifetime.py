@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lotabots.adapters.sandbox.launch import Launcher, run_policy
-from lotabots.adapters.sandbox.report import Level
+from lotabots.adapters.sandbox.report import Level, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +46,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from lotabots.adapters.sandbox.launch import Launcher
 from lotabots.adapters.sandbox.policy_file import decode
-from lotabots.adapters.sandbox.report import Level
+from lotabots.adapters.sandbox.report import Level, RefusedError
 launcher = Launcher()
 run = launcher.start(decode(sys.argv[2].encode()), sys.argv[3:], level=Level(LEVEL))
 import os
@@ -183,6 +185,25 @@ def test_fifty_runs_at_once(launcher: Launcher, policy: Make) -> None:
     assert results == [(0, b"%d" % number * 1000) for number in range(50)]
     assert _open_files("self") == before
     assert _open_files(launcher.pid) < 10
+
+
+def test_a_launcher_that_is_gone_is_told(policy: Make) -> None:
+    launcher = Launcher()
+    os.kill(launcher.pid, signal.SIGKILL)
+    _wait_for_death([launcher.pid])
+    with launcher, pytest.raises(RefusedError, match="the sandbox launcher is gone"):
+        launcher.start(policy(), ["true"], level=Level.STRICT)
+
+
+def test_a_command_is_a_word_at_least(launcher: Launcher, policy: Make) -> None:
+    for argv in ([], ["true", "a\0b"]):
+        with pytest.raises(ValueError, match="a command is one word at least"):
+            launcher.start(policy(), argv, level=Level.STRICT)
+
+
+def test_a_policy_from_code_is_checked_too(run: Run, policy: Make) -> None:
+    report = run(policy(env={"A": "x\0y"}), ["true"])
+    assert (report.status, report.refused) == (125, "`env.A` must be text")
 
 
 def test_a_killed_program_says_so(run: Run, policy: Make) -> None:

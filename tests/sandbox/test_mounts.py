@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lotabots.adapters.sandbox.mounts import Bind, Kind, Link, Plan, follow, nearest, plan, within
+from lotabots.adapters.sandbox.mounts import (
+    Bind,
+    Kind,
+    Link,
+    Plan,
+    follow,
+    identity_of,
+    nearest,
+    plan,
+    within,
+)
 from lotabots.policy.project_kernel import KernelPolicy
 
 if TYPE_CHECKING:
@@ -22,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def _same(kind: Kind, path: Path) -> Bind:
-    return Bind(kind, str(path), str(path))
+    return Bind(kind, str(path), str(path), identity_of(str(path)))
 
 
 def test_an_outer_grant_covers_an_inner_one(tree: Path) -> None:
@@ -81,4 +91,4 @@ def test_a_name_that_begins_alike_is_not_below() -> None:
     assert within("/a/b", "/a")
     assert within("/a", "/a")
     assert not within("/ab", "/a")
-    assert nearest("/ab", [Bind(Kind.READ, "/a", "/a")]) is None
+    assert nearest("/ab", [Bind(Kind.READ, "/a", "/a", (0, 0))]) is None

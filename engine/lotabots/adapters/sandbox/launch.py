@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lotabots.policy.project_kernel import KernelPolicy
 
 _CHUNK: Final = 65_536
+_KEPT: Final = ("LD_LIBRARY_PATH",)
 _PACKAGES: Final = str(Path(__file__).resolve().parents[3])
 _MAIN: Final = (
     "import sys; sys.path.append(sys.argv[1]); "
@@ -76,7 +77,10 @@ class Launcher:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own code, by this interpreter
-                [sys.executable, "-I", "-S", "-c", _MAIN, _PACKAGES], stdin=theirs.fileno(), env={}
+                [sys.executable, "-I", "-S", "-c", _MAIN, _PACKAGES],
+                stdin=theirs.fileno(),
+                # Some interpreters find their own library only so.
+                env={name: os.environ[name] for name in _KEPT if name in os.environ},
             )
         self._socket = ours
         if ours.recv(1) != b"+":
@@ -110,6 +114,7 @@ class Launcher:
 
         Raises:
             ValueError: ``argv`` is empty or holds a NUL character.
+            RefusedError: the launcher is gone.
         """
         if not argv or any("\0" in word for word in argv):
             raise ValueError("a command is one word at least, without NUL characters")
@@ -122,6 +127,10 @@ class Launcher:
                 os.write(body, request.encode())
                 handed = [body, pipes[0][0], pipes[1][1], pipes[2][1], theirs.fileno()]
                 socket.send_fds(self._socket, [b"r"], handed)
+        except OSError as error:
+            for fd in (pipes[0][1], pipes[1][0], pipes[2][0], control.detach()):
+                os.close(fd)
+            raise RefusedError(f"the sandbox launcher is gone: {error}") from error
         finally:
             for fd in (body, pipes[0][0], pipes[1][1], pipes[2][1]):
                 os.close(fd)

@@ -77,12 +77,18 @@ def _serve_one(engine: socket.socket, wake: int, supervisors: set[int]) -> bool:
     message, fds, _, _ = socket.recv_fds(engine, 1, _HANDED)
     if not message:
         return False
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        # The engine sees the end of its channels: this run is lost, the next may start.
+        sys.stderr.write(f"lotabots sandbox: {error}\n")
+        child = -1
     if child == 0:
         _supervise(engine, wake, fds)
     for fd in fds:
         os.close(fd)
-    supervisors.add(child)
+    if child > 0:
+        supervisors.add(child)
     return True
 
 

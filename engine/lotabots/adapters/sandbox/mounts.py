@@ -39,11 +39,16 @@ class Kind(StrEnum):
 
 
 class Bind(NamedTuple):
-    """`source` on the host appears as `target` inside; both are real paths."""
+    """`source` on the host appears as `target` inside; both are real paths.
+
+    `identity` is the file's device and inode when it was looked at: what is mounted in the end
+    must be the same, or somebody exchanged it meanwhile.
+    """
 
     kind: Kind
     source: str
     target: str
+    identity: tuple[int, int]
 
 
 class Link(NamedTuple):
@@ -77,9 +82,9 @@ def plan(policy: KernelPolicy) -> Plan:
     ):
         for path in paths:
             real, on_the_way = follow(path)
-            _check(path, real)
+            identity = _check(path, real)
             links.update((link.path, link) for link in on_the_way)
-            wanted.append(Bind(kind, real, real))
+            wanted.append(Bind(kind, real, real, identity))
     _check_writes(wanted)
     binds = tuple(_needed(wanted))
     programs = tuple(sorted({bind.target for bind in wanted if bind.kind is Kind.EXEC}))
@@ -126,6 +131,12 @@ def nearest(path: str, binds: Sequence[Bind]) -> Bind | None:
     return max(holding, key=lambda bind: len(bind.target), default=None)
 
 
+def identity_of(path: str) -> tuple[int, int]:
+    """Device and inode of `path` itself."""
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
+
+
 def _link_text(there: str, path: str) -> str | None:
     try:
         is_link = stat.S_ISLNK(os.lstat(there).st_mode)
@@ -134,15 +145,16 @@ def _link_text(there: str, path: str) -> str | None:
         raise RefusedError(f"`{path}` cannot be granted: {error.strerror} (`{there}`)") from error
 
 
-def _check(path: str, real: str) -> None:
+def _check(path: str, real: str) -> tuple[int, int]:
     if real == "/":
         raise RefusedError(f"`{path}` would grant the whole file system")
     for reserved in _RESERVED:
         if within(real, reserved):
             raise RefusedError(f"`{path}` lies in {reserved}, which has its own member in a policy")
-    mode = os.stat(real).st_mode  # noqa: PTH116 - one call for both questions
-    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+    found = os.lstat(real)
+    if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
         raise RefusedError(f"`{path}` is neither a file nor a folder")
+    return found.st_dev, found.st_ino
 
 
 def _check_writes(wanted: Sequence[Bind]) -> None:

@@ -61,7 +61,9 @@ def start(request: Request, stdin: int) -> Running:
     found = relay.destinations(request.policy.net)
     devices = frozenset(os.stat(path).st_dev for path in request.policy.write)  # noqa: PTH116
     binds, tool = _unprivileged(plan.binds, request)
-    started = _launch(request, binds, (*plan.links, *programs.links), programs, stdin, tool)
+    # Each once: bubblewrap 0.8 stumbles over a link that is there already.
+    links = tuple(dict.fromkeys((*plan.links, *programs.links)))
+    started = _launch(request, binds, links, programs, stdin, tool)
     try:
         folders = _memory_folders(binds)
         agent = disk.inside(binds, folders=folders)

@@ -46,16 +46,19 @@ class Meter:
         self._folders = folders
         self._ours = ours
         self._seen: dict[tuple[int, int], int] = {}
+        self._gone = 0
 
     def sample(self) -> Sample:
         """Look now."""
         everything = list(processes(self._root))
         tree = [one for one in everything if one.pid not in self._ours]
-        self._seen.update(((one.pid, one.start), one.own_ticks) for one in tree)
+        seen = {(one.pid, one.start): one.own_ticks for one in tree}
+        self._gone += sum(ticks for one, ticks in self._seen.items() if one not in seen)
+        self._seen = seen
         # Time of the dead is known twice, each incompletely: what their parents were told when
         # they reaped them (not if they ignore SIGCHLD), and what we saw before they died.
         reported = sum(one.own_ticks for one in tree) + sum(o.reaped_ticks for o in everything)
-        ticks = max(reported, sum(self._seen.values()))
+        ticks = max(reported, self._gone + sum(seen.values()))
         resident = sum(one.resident for one in tree) + self._in_folders()
         return Sample(resident, sum(one.tasks for one in tree), ticks / _TICKS)
 
