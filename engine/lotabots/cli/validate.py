@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lotabots.cli.options import color_option, fail, terminal_width, wants_color, workspace_at
+from lotabots.cli.options import (
+    color_option,
+    fail,
+    terminal_width,
+    wants_color,
+    workspace_at,
+    workspace_option,
+)
 from lotabots.diagnostics.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ NOTHING_COLLECTED: Final = 3
 
 @click.command("validate")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
+@workspace_option
 @click.option(
     "--format",
     "style",
@@ -44,6 +52,7 @@ NOTHING_COLLECTED: Final = 3
 def command(
     path: Path | None,
     *,
+    workspace: Path | None,
     style: str,
     select: str | None,
     fail_level: str,
@@ -54,11 +63,11 @@ def command(
 
     Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 nothing to validate.
     """
-    workspace = workspace_at(path)
-    found = _selected(workspace.checked.diagnostics, select)
+    opened = workspace_at(path or workspace)
+    found = _selected(opened.checked.diagnostics, select)
     colored = wants_color(color)
-    click.echo(_report(workspace, found, style=style, color=colored), nl=False, color=colored)
-    if not workspace.checked.fleet.bots:
+    click.echo(_report(opened, found, style=style, color=colored), nl=False, color=colored)
+    if not opened.checked.fleet.bots:
         if style != "json":
             click.echo("nothing was validated: the workspace declares no bot", err=True)
         sys.exit(NOTHING_COLLECTED)

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 
 from lotabots.policy.contract import Job, event_token
 from lotabots.policy.project_broker import (
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 QUEUE: Final = "api"
 MAX_ROWS: Final = 500
+MAX_SHOWN: Final = 16 * 1024
+"""Longest payload, in bytes, that an answer shows."""
+
 _API_TIMEOUT_S: Final = 5.0
 
 
@@ -236,6 +239,19 @@ class _Named(Struct):
     id: str
 
 
+class _Carrying(Struct):
+    payload: Raw
+
+
+def _payload(body: bytes) -> Raw | None:
+    """The payload of an event, if it is short enough to be shown."""
+    try:
+        payload = msgspec.json.decode(body, type=_Carrying).payload
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return payload if len(payload) <= MAX_SHOWN else None
+
+
 def _event_row(sequence: int, found: str, token: str, delivery: Any) -> dict[str, Any]:  # noqa: ANN401
     return {
         "kind": "event",
@@ -245,4 +261,5 @@ def _event_row(sequence: int, found: str, token: str, delivery: Any) -> dict[str
         "type": delivery.subject.split(".", 4)[4],
         "source": source_of(delivery.subject),
         "at": delivery.stored_at.isoformat(),
+        "payload": _payload(delivery.body),
     }
