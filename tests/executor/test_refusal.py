@@ -84,8 +84,6 @@ def test_without_a_sandbox_nothing_runs(workshop: Workshop):
     assert workshop.jobs.exists() is False
 
 
-# A start that fails leaves its ends of the pipes to the garbage collector, which pytest hears.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_launcher_that_has_gone_is_a_refusal_and_leaves_no_folder(workshop: Workshop):
     workshop.probe("")
     gone = Launcher()

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NAMES = ", ".join(f"`{spec.name}`" for spec in read_specs(ROOT / "requirements"))
+
+
+def build_spec() -> Spec:
+    (found,) = [spec for spec in read_specs(ROOT / "requirements") if spec.name == "build"]
+    return found
+
+
 @pytest.fixture
 def copied(tmp_path: Path, build_toolbox: Toolbox) -> Toolbox:
     """A copy of the toolbox that a test may damage."""
@@ -34,8 +42,7 @@ def copied(tmp_path: Path, build_toolbox: Toolbox) -> Toolbox:
     shutil.copytree(origin, tmp_path / "tools" / origin.name)
     for path in (tmp_path / "tools").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    (spec,) = read_specs(ROOT / "requirements")
-    return open_toolbox(spec, tmp_path / "tools")
+    return open_toolbox(build_spec(), tmp_path / "tools")
 
 
 def test_the_toolbox_of_buildbot_holds_its_tools_read_only(build_toolbox: Toolbox):
@@ -53,9 +60,8 @@ def test_the_tools_are_compiled_and_say_nothing_of_this_machine(build_toolbox: T
 
 
 def test_building_again_changes_nothing(build_toolbox: Toolbox, tmp_path: Path):
-    (spec,) = read_specs(ROOT / "requirements")
     before = content_digest(build_toolbox)
-    assert sync(spec, TOOLS, packages=tmp_path) == build_toolbox
+    assert sync(build_spec(), TOOLS, packages=tmp_path) == build_toolbox
     assert content_digest(build_toolbox) == before
 
 
@@ -106,14 +112,14 @@ def test_the_lock_names_no_host_and_every_package_has_a_hash():
 def test_verify_says_what_changed_and_exits_with_1(copied: Toolbox):
     (copied.packages / "build/env.py").write_text("import os")
     tools = str(copied.packages.parent.parent)
-    ran = CliRunner().invoke(command, ["verify", "-C", str(ROOT), "--tools", tools])
+    ran = CliRunner().invoke(command, ["verify", "build", "-C", str(ROOT), "--tools", tools])
     assert ran.exit_code == 1
     assert "build  packages/build/env.py was changed\n" in ran.output
 
 
 def test_verify_and_sync_exit_with_0_when_all_is_well(build_toolbox: Toolbox):
     for name in ("sync", "verify"):
-        ran = CliRunner().invoke(command, [name, "-C", str(ROOT), "--tools", str(TOOLS)])
+        ran = CliRunner().invoke(command, [name, "build", "-C", str(ROOT), "--tools", str(TOOLS)])
         assert ran.exit_code == 0
         assert content_digest(build_toolbox) in ran.output
 
@@ -123,7 +129,7 @@ def test_verify_and_sync_exit_with_0_when_all_is_well(build_toolbox: Toolbox):
     [
         (["verify", "-C", str(ROOT), "--tools", "nowhere"], 2,
          "error: toolbox `build` is not built: run `lotabots tools sync`\n"),
-        (["verify", "wrong", "-C", str(ROOT)], 2, "error: no toolbox `wrong`; there are `build`\n"),
+        (["verify", "wrong", "-C", str(ROOT)], 2, f"no toolbox `wrong`; there are {NAMES}\n"),
         (["sync", "-C", str(ROOT / "examples/seed-literal")], 3, "has no toolbox-NAME.txt\n"),
     ],
 )  # fmt: skip

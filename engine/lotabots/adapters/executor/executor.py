@@ -25,7 +25,7 @@ from lotabots.adapters.executor.preparing import (
 from lotabots.adapters.executor.scratch import Scratch, sweep
 from lotabots.adapters.files.blobs import BlobError
 from lotabots.adapters.files.toolbox import ToolboxError, changes, open_toolbox, read_specs
-from lotabots.adapters.sandbox.report import REFUSED_STATUS, Level
+from lotabots.adapters.sandbox.report import REFUSED_STATUS, Level, RefusedError
 from lotabots.policy.contract import MAX_LINE, StoredArtifact
 from lotabots.runtime.ports import KeepError, RunReport
 
@@ -127,8 +127,8 @@ class SandboxExecutor:
         began = asyncio.get_running_loop().time()
         try:
             run = launcher.start(prepared.policy, prepared.argv, level=level)
-        except OSError as error:
-            return _refused(f"the sandbox launcher is gone: {error.strerror}")
+        except (RefusedError, ValueError) as error:
+            return _refused(str(error))
         report = await converse(
             run,
             prepared.document,

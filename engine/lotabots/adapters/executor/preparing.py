@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from lotabots.adapters.executor.interpreter import own_interpreter, system_libraries
 from lotabots.adapters.files.blobs import BlobError
+from lotabots.model.bot import Grants
 from lotabots.policy.contract import VERSION
 from lotabots.policy.project_kernel import Place, project
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lotabots.adapters.executor.manifest import EntryPoint, Manifest
     from lotabots.adapters.files.blobs import BlobStore
     from lotabots.adapters.files.toolbox import Toolbox
-    from lotabots.model.bot import Action, Bot, Grants
+    from lotabots.model.bot import Action, Bot
     from lotabots.policy.contract import Job
     from lotabots.policy.project_kernel import KernelPolicy
 
@@ -177,48 +177,78 @@ def _is_digest(value: object) -> bool:
 
 
 def _policy(station: Station, given: Mapping[str, tuple[str, ...]], *, cwd: str) -> KernelPolicy:
-    fixed = {name: (str(path),) for name, path in station.places.items()}
-    places = {**fixed, **given, "bot": (str(station.manifest.folder),)}
-    grants = station.action.grants
-    python = own_interpreter()
-    tools = {
-        f"toolbox:{name}": (str(box.packages), *sorted(box.programs.values()), python.program)
-        for name, box in station.toolboxes.items()
-    }
-    granted = replace(
-        grants,
-        read=_several(grants.read, places),
-        write=_several(grants.write, places),
-        exec=_several(grants.exec, {**places, **tools, "python": (python.program,)}),
-    )
-    single = {
+    programs = _programs(station, given)
+    code = {f"code:{at}": Place(path, code=True) for at, path in enumerate(_code(programs))}
+    packages = {
         f"toolbox:{name}": Place(str(box.packages), code=True)
         for name, box in station.toolboxes.items()
     }
-    folders = {str(box.packages) for box in station.toolboxes.values()}
-    path = sorted({os.path.dirname(one) for one in {*granted.exec} - folders})  # noqa: PTH120 - text
+    folders = {place.path for place in packages.values()}
+    path = sorted({os.path.dirname(one) for one in {*programs} - folders})  # noqa: PTH120 - text
     projection = project(
         station.bot,
-        granted,
+        _granted(station, given, programs=programs, libraries=tuple(f"{{{one}}}" for one in code)),
         cwd=cwd,
-        places=single,
+        places={**packages, **code},
         secrets=station.secrets,
         env={**_ENV, "PATH": ":".join(path)},
     )
     if projection.policy is None:
         raise UnfitError("; ".join(projection.problems))
-    return _with_code(projection.policy, station, python=python.program)
+    return projection.policy
 
 
-def _with_code(policy: KernelPolicy, station: Station, *, python: str) -> KernelPolicy:
-    """The bot's own folder, and the libraries that anything which may run needs."""
-    runtime = set(policy.runtime)
-    if policy.exec:
-        runtime.update(system_libraries())
-    if python in policy.exec:
-        runtime.update(own_interpreter().runtime)
-    read = {*policy.read, str(station.manifest.folder)}
-    return replace(policy, read=tuple(sorted(read)), runtime=tuple(sorted(runtime)))
+def _granted(
+    station: Station,
+    given: Mapping[str, tuple[str, ...]],
+    *,
+    programs: tuple[str, ...],
+    libraries: tuple[str, ...],
+) -> Grants:
+    """The grants with every placeholder written out that stands for plain paths.
+
+    The bot's own folder and the libraries of what may run are always readable.
+    """
+    grants = station.action.grants
+    places = _plain_places(station, given)
+    return Grants(
+        read=(*_several(grants.read, places), *libraries, str(station.manifest.folder)),
+        write=_several(grants.write, places),
+        exec=programs,
+        network=grants.network,
+        secrets=grants.secrets,
+        memory=grants.memory,
+        processes=grants.processes,
+        cpu=grants.cpu,
+        output=grants.output,
+        disk=grants.disk,
+        trace_denials=grants.trace_denials,
+    )
+
+
+def _programs(station: Station, given: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What may be run. A toolbox brings its programs and the interpreter with it."""
+    python = own_interpreter().program
+    tools = {
+        f"toolbox:{name}": (str(box.packages), *sorted(box.programs.values()), python)
+        for name, box in station.toolboxes.items()
+    }
+    places = {**_plain_places(station, given), **tools, "python": (python,)}
+    return _several(station.action.grants.exec, places)
+
+
+def _plain_places(
+    station: Station, given: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    fixed = {name: (str(path),) for name, path in station.places.items()}
+    return {**fixed, **given, "bot": (str(station.manifest.folder),)}
+
+
+def _code(programs: tuple[str, ...]) -> tuple[str, ...]:
+    """The libraries that the granted programs need."""
+    python = own_interpreter()
+    own = python.runtime if python.program in programs else ()
+    return (*system_libraries(), *own) if programs else ()
 
 
 def _several(paths: tuple[str, ...], places: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
