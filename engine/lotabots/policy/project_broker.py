@@ -1,13 +1,15 @@
 """The broker plane: what NATS must know of a fleet, derived from its rules.
 
 Each bot has an account of its own whose only doors are the event types that its rule file says it
-emits, so the server itself refuses a forged source or an undeclared type. Nobody in the core
-account may publish as a bot. Everything here is a value; `lotabots.adapters.nats` applies it.
+emits, so the server itself refuses a forged source or an undeclared type. Workers and the audit
+writer have accounts of their own too; in the core account is the engine, which may not publish as a
+bot. Everything here is a value; `lotabots.adapters.nats` applies it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +29,10 @@ KEEP_S: Final = 14 * DAY_S
 
 LEASE_S: Final = 30
 """How long a job or event belongs to who took it, without a sign of life."""
+
+API: Final = "$JS.API"
+GUEST_API: Final = "lb.js"
+"""What the requests of JetStream start with, in the core account and in the accounts of guests."""
 
 EVENTS, DECISIONS, WORK, RETRY = "LB_EVENTS", "LB_DECISIONS", "LB_WORK", "LB_RETRY"
 ATTEMPTS, OUTCOMES, CONTROL, AUDIT = "LB_ATTEMPTS", "LB_OUTCOMES", "LB_CONTROL", "LB_AUDIT"
@@ -79,10 +85,21 @@ def bot_account(bot: str) -> str:
     return f"B_{bot}"
 
 
+def is_outside_source(source: str) -> bool:
+    """Whether `source` can get credentials: an outside family and one name.
+
+    More names would be taken for a part of the event's type (see `source_of`).
+
+    >>> is_outside_source("cli.ann"), is_outside_source("cli.ann.lee"), is_outside_source("cli.*")
+    (True, False, False)
+    """
+    return _OUTSIDE.fullmatch(source) is not None
+
+
 def outside_account(source: str) -> str:
     """The account of an outside source such as ``cli.alice``."""
     family, _, name = source.partition(".")
-    return f"{family.upper()}_{name.replace('.', '_')}"
+    return f"{family.upper()}_{name}"
 
 
 def event_subject(source: str, event_type: str) -> str:
@@ -140,7 +157,11 @@ def consumers(fleet: Fleet) -> tuple[Consumer, ...]:
 
 
 def users(fleet: Fleet, outside: Iterable[str] = ()) -> tuple[User, ...]:
-    """Every identity of a fleet: the core's, one for each bot, one for each outside source."""
+    """Every identity of a fleet: the core's, one for each bot, one for each outside source.
+
+    Raises:
+        ValueError: one of `outside` is not an outside source.
+    """
     return (*_CORE_USERS, *map(_bot_user, fleet.bots), *(_outside_user(fleet, s) for s in outside))
 
 
@@ -167,7 +188,7 @@ def _pull(*names: str) -> tuple[str, ...]:
         subject
         for name in names
         for subject in (
-            f"$JS.API.CONSUMER.MSG.NEXT.{name}.>",
+            f"{_NEXT}{name}.>",
             f"$JS.API.CONSUMER.INFO.{name}.>",
             f"$JS.API.CONSUMER.UNPIN.{name}.>",
             f"$JS.ACK.{name}.>",
@@ -175,22 +196,44 @@ def _pull(*names: str) -> tuple[str, ...]:
     )
 
 
-def _read(*names: str) -> tuple[str, ...]:
-    """The subjects that looking up messages of streams, and reading through them, takes."""
+def _look_up(*names: str) -> tuple[str, ...]:
+    """The subjects that looking up single messages of streams takes."""
     return tuple(
         subject
         for name in names
-        for subject in (
-            f"$JS.API.STREAM.INFO.{name}",
-            f"$JS.API.STREAM.MSG.GET.{name}",
-            f"$JS.API.DIRECT.GET.{name}",
-            f"$JS.API.DIRECT.GET.{name}.>",
-            f"$JS.API.CONSUMER.CREATE.{name}",
-            f"$JS.API.CONSUMER.DELETE.{name}.*",
-        )
+        for subject in (f"$JS.API.STREAM.INFO.{name}", f"$JS.API.STREAM.MSG.GET.{name}")
     )
 
 
+def _scan(*names: str) -> tuple[str, ...]:
+    """The subjects that reading through streams takes (see `adapters.nats.scan`)."""
+    return tuple(
+        subject
+        for name in names
+        for subject in (f"$JS.API.CONSUMER.CREATE.{name}", f"$JS.API.CONSUMER.DELETE.{name}.*")
+    )
+
+
+def _guest(
+    name: str, publishes: tuple[str, ...] = (), *, pulls: str, looks_up: tuple[str, ...] = ()
+) -> User:
+    """A user of the core's streams, from an account of its own.
+
+    Within one account a client may name any subject as the reply of its request, and the server
+    publishes the answer there, whatever the client itself may publish: an answer with a body of
+    the client's choice would be an event of anybody. Through a service import the reply is
+    replaced by one of the server's.
+    """
+    doors = {s: s for s in (*publishes, f"{_NEXT}{pulls}.>", f"$JS.ACK.{pulls}.>")}
+    # Under its own name, the guest's own account answers (that it has no JetStream), and the guest
+    # may ask, to learn that it is one.
+    own = tuple(f"{API}.STREAM.MSG.GET.{stream}" for stream in looks_up)
+    doors |= {subject: subject.replace(API, GUEST_API) for subject in own}
+    return User(name, name.upper(), (*doors.values(), *own), (_inbox(name),), doors)
+
+
+_OUTSIDE: Final = re.compile(rf"({'|'.join(OUTSIDE_FAMILIES)})\.[a-z0-9_-]+", re.ASCII)
+_NEXT: Final = "$JS.API.CONSUMER.MSG.NEXT."
 _ALL_STREAMS: Final = (EVENTS, DECISIONS, WORK, RETRY, ATTEMPTS, OUTCOMES, CONTROL, AUDIT)
 
 _CORE_USERS: Final = (
@@ -203,24 +246,18 @@ _CORE_USERS: Final = (
             *("lb.ev.gate.>", "lb.ev.engine.>", "lb.dec.>", "lb.work.>", "lb.retry.>"),
             *("lb.out.dead.>", "lb.ctl.engine.>", "_R_.>"),
             *_pull(EVENTS, RETRY, DECISIONS, ATTEMPTS, OUTCOMES, CONTROL),
-            *_read(*_ALL_STREAMS),
+            *_look_up(*_ALL_STREAMS),
+            *_scan(*_ALL_STREAMS),
         ),
         (_inbox("engine"), "lb.api.>"),
     ),
-    User(
+    _guest(
         "runner",
-        CORE,
-        (
-            "lb.att.>",
-            "lb.out.>",
-            "lb.retry.>",
-            "lb.ctl.runner.>",
-            *_pull(WORK),
-            *_read(OUTCOMES, ATTEMPTS),
-        ),
-        (_inbox("runner"),),
+        ("lb.att.>", "lb.out.>", "lb.retry.>", "lb.ctl.runner.>"),
+        pulls=WORK,
+        looks_up=(OUTCOMES, ATTEMPTS),
     ),
-    User("audit", CORE, (*_pull(AUDIT), *_read(AUDIT)), (_inbox("audit"),)),
+    _guest("audit", pulls=AUDIT, looks_up=(AUDIT,)),
 )
 
 
@@ -231,6 +268,9 @@ def _bot_user(bot: Bot) -> User:
 
 
 def _outside_user(fleet: Fleet, source: str) -> User:
+    if not is_outside_source(source):
+        families = " or ".join(f"`{family}.<name>`" for family in OUTSIDE_FAMILIES)
+        raise ValueError(f"`{source}` cannot get credentials: an outside source is {families}")
     types = sorted(
         event.name
         for event in fleet.events.values()
@@ -274,7 +314,8 @@ def _exports(accounts: Mapping[str, list[User]]) -> list[str]:
     return [
         "    exports: [",
         *(
-            f"      {{service: {json.dumps(subject)}, accounts: [{', '.join(sorted(names))}]}}"
+            f"      {{service: {json.dumps(subject)}, accounts: [{', '.join(sorted(names))}]"
+            f"{', response_type: stream' if subject.startswith(_NEXT) else ''}}}"
             for subject, names in sorted(granted.items())
         ),
         "    ]",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from nats.errors import Error as NatsError
 
+from lotabots.policy.project_broker import API, GUEST_API
 from lotabots.runtime.ports import Ack, AckError, BusError, Delivery, Stored
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 PULL_EXPIRES_S: Final = 5.0
 ACK: Final = b"+ACK"
 IN_PROGRESS: Final = b"+WPI"
-NO_MESSAGE: Final = 10037
+NO_MESSAGE, NO_JETSTREAM = 10037, 10039
+"""JetStream's errors for a message that is not there, and for an account without JetStream."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -210,11 +213,15 @@ class Puller:
 
 
 class Reader:
-    """Looks up the newest message of a subject."""
+    """Looks up the newest message of a subject.
+
+    A client whose account has no JetStream of its own asks through its door to the core's.
+    """
 
     def __init__(self, client: Client, *, timeout: float = 5.0) -> None:
         self._client = client
         self._timeout = timeout
+        self._api = API
 
     async def last(self, stream: str, subject: str, /) -> Stored | None:
         """The newest message of `stream` on `subject`, if there is one.
@@ -233,20 +240,32 @@ class Reader:
         return await self._get(stream, {"next_by_subj": subject, "seq": sequence})
 
     async def _get(self, stream: str, request: dict[str, object]) -> Stored | None:
+        found = await self._ask(stream, request)
+        if _refused(found) == NO_JETSTREAM and self._api == API:
+            self._api = GUEST_API
+            found = await self._ask(stream, request)
+        if _refused(found) == NO_MESSAGE:
+            return None
+        if "error" in found:
+            raise BusError(f"looking up {stream}: {found['error'].get('description')}")
+        return _stored(found["message"])
+
+    async def _ask(self, stream: str, request: dict[str, object]) -> dict[str, Any]:
+        subject = f"{self._api}.STREAM.MSG.GET.{stream}"
         try:
             answer = await self._client.request(
-                f"$JS.API.STREAM.MSG.GET.{stream}",
-                msgspec.json.encode(request),
-                timeout=self._timeout,
+                subject, msgspec.json.encode(request), timeout=self._timeout
             )
         except NatsError as error:
             raise BusError(f"looking up {stream}: {str(error) or 'no answer'}") from error
         found: dict[str, Any] = msgspec.json.decode(answer.data)
-        if refusal := found.get("error"):
-            if refusal.get("err_code") == NO_MESSAGE:
-                return None
-            raise BusError(f"looking up {stream}: {refusal.get('description')}")
-        return _stored(found["message"])
+        return found
+
+
+def _refused(answer: dict[str, Any]) -> int:
+    """The error code of an answer of JetStream, 0 if it is none."""
+    code: int = answer.get("error", {}).get("err_code", 0)
+    return code
 
 
 def _expected(ack: Ack | None, message: Outgoing) -> Ack:
