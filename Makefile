@@ -13,7 +13,7 @@ unexport PYTHONPATH PYTHONHOME
 
 RUN := $(VENV)/bin/python -m
 DEMO := $(RUN) lotabots validate && $(RUN) lotabots decide --quiet --exit-zero examples/events/*.json
-GENERATE := $(RUN) lotabots generate --docs docs/checks
+GENERATE := $(RUN) lotabots generate --docs docs
 CHECK = @printf 'check  %s\n'
 # `worksteal` because a few property tests take most of the time.
 PARALLEL ?= --numprocesses auto --dist worksteal
@@ -85,5 +85,6 @@ lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade fo
 	@sh scripts/lock.sh $(LOCK)
 
 clean: ## remove all that make and the tools have written
+	@[ ! -d build/tools ] || chmod -R u+w build/tools
 	@rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ from lotabots.checks import registry
 from lotabots.cli.options import workspace_at, workspace_option
 from lotabots.model.schema import schemas
 from lotabots.service.reference import code_pages
+from lotabots.service.rule_reference import rule_reference
 
 DRIFT: Final = 1
 
@@ -22,7 +23,7 @@ DRIFT: Final = 1
 @click.option(
     "--docs",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Also write the pages of all codes into this folder.",
+    help="Also write the rule reference and the pages of all codes into this folder.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 def command(workspace: Path | None, *, docs: Path | None, check: bool) -> None:
@@ -31,14 +32,17 @@ def command(workspace: Path | None, *, docs: Path | None, check: bool) -> None:
     One schema for each kind of rule file, the envelope, and the payload of every event.
     """
     found = workspace_at(workspace)
+    derived = schemas(found.checked.fleet)
     wanted = {
         found.root / "schemas" / name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in schemas(found.checked.fleet).items()
+        for name, schema in derived.items()
     }
     folders = [found.root / "schemas"]
     if docs is not None:
-        wanted |= {docs / name: text for name, text in code_pages(registry.all_pages()).items()}
-        folders.append(docs)
+        pages = code_pages(registry.all_pages())
+        wanted |= {docs / "checks" / name: text for name, text in pages.items()}
+        wanted[docs / "rule-reference.md"] = rule_reference(derived)
+        folders.append(docs / "checks")
     stale = _stale(folders, wanted)
     changed = [path for path, text in wanted.items() if not _holds(path, text)]
     for path in sorted([*stale, *changed]):
