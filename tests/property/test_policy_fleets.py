@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import assume, given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 import strategies
 from deciding import NOW, stamp_of
 from lotabots.checks.run import run
+from lotabots.frozen import replace
 from lotabots.model.load import Loaded
 from lotabots.policy.compile import compile_policy
 from lotabots.policy.correlate import advance

@@ -7,9 +7,9 @@ say that an event is not emitted, not awaited or not sent, and checks do not say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lotabots.frozen import Frozen
 from lotabots.model.names import ENGINE, OUTSIDE_FAMILIES, SCHEDULE
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from lotabots.model.fleet import Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class Doubts:
+class Doubts(Frozen):
     """Nodes (bots and gates) about which the graph does not show everything."""
 
     emitting: frozenset[str]

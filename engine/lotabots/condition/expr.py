@@ -8,8 +8,9 @@ is never whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from lotabots.frozen import Frozen
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -18,15 +19,13 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 TextTest = Literal["startsWith", "endsWith", "contains"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(Frozen, kw_only=True, aside=("start", "end")):
     """A piece of text: ``[start, end)``."""
 
-    start: int = field(default=0, compare=False, repr=False, kw_only=True)
-    end: int = field(default=0, compare=False, repr=False, kw_only=True)
+    start: int = 0
+    end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class FieldPath(_Node):
     """A field such as ``payload.change.id``."""
 
@@ -36,7 +35,6 @@ class FieldPath(_Node):
         return ".".join(self.names)
 
 
-@dataclass(frozen=True, slots=True)
 class Value(_Node):
     """A literal. `bool` and `int` are told apart: ``true`` is not ``1``."""
 
@@ -51,28 +49,24 @@ class Value(_Node):
         return hash((type(self.value), self.value))
 
 
-@dataclass(frozen=True, slots=True)
 class Constant(_Node):
     """``true`` or ``false`` where a condition stands."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Flag(_Node):
     """A boolean field that stands as a condition by itself."""
 
     field: FieldPath
 
 
-@dataclass(frozen=True, slots=True)
 class Has(_Node):
     """Whether the field, and with it every object on the way to it, is present."""
 
     field: FieldPath
 
 
-@dataclass(frozen=True, slots=True)
 class Compare(_Node):
     """``field operator value``."""
 
@@ -81,7 +75,6 @@ class Compare(_Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
 class OneOf(_Node):
     """``field in [values]``; never empty."""
 
@@ -89,7 +82,6 @@ class OneOf(_Node):
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Member(_Node):
     """``value in field``, where the field is a list."""
 
@@ -97,7 +89,6 @@ class Member(_Node):
     field: FieldPath
 
 
-@dataclass(frozen=True, slots=True)
 class Text(_Node):
     """``field.startsWith(value)`` and its kin."""
 
@@ -106,21 +97,18 @@ class Text(_Node):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
 class Not(_Node):
     """``!operand``."""
 
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class And(_Node):
     """``a && b && ...``: at least two operands, none of them an `And`; read from left to right."""
 
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Or(_Node):
     """``a || b || ...``: at least two operands, none of them an `Or`; read from left to right."""
 

@@ -17,7 +17,6 @@ Whether the fields exist and the types fit is the business of `lotabots.conditio
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, get_args
 
 from lotabots.condition import advice, literals
@@ -39,6 +38,7 @@ from lotabots.condition.expr import (
 )
 from lotabots.condition.problem import Problem, RefusedError
 from lotabots.condition.tokens import Token, tokenize
+from lotabots.frozen import replace
 
 if TYPE_CHECKING:
     from lotabots.condition.advice import Advice

@@ -6,9 +6,10 @@ do. Renderers live beside this module; nothing here prints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from lotabots.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +33,14 @@ class Severity(StrEnum):
 _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Frozen):
     """A place with a few words that say what stands there (``"declared here"``)."""
 
     span: Span
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Frozen):
     """One finding.
 
     `subject` is the stable name of what the finding is about (``"TestBot"``,

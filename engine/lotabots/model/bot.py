@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from lotabots.frozen import EMPTY, Frozen
 from lotabots.model.record import Record
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class Counter(StrEnum):
     HOPS = "hops"
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Frozen):
     """``$change.id``: the engine copies this field of the triggering payload.
 
     In a gate, ``$test.artifact`` copies from the part named `test`; `part` is empty elsewhere.
@@ -50,8 +49,7 @@ class Copied:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Frozen):
     """``$attempt + 1``: the engine writes its own counter plus a constant."""
 
     counter: Counter
@@ -62,8 +60,7 @@ SetValue = str | bool | int | Copied | Counted
 """What `set:` may hold: a literal, a copied field, a counter. Decimals are not needed so far."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary(Record):
+class Boundary(Record, kw_only=True):
     """A capability the bot must never exercise, nor cause.
 
     `except_` lists narrower capabilities that stay allowed; `unless_approved` lifts the boundary
@@ -78,8 +75,7 @@ class Boundary(Record):
     delegate: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger(Record):
+class Trigger(Record, kw_only=True):
     """What starts an action: an event pattern with a condition, or a schedule.
 
     `source` (``from:``) narrows the emitter to one bot, gate or source pattern. `action` is empty
@@ -95,16 +91,14 @@ class Trigger(Record):
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emission(Record):
+class Emission(Record, kw_only=True):
     """An event that an action may emit, and the fields that the engine fills in itself."""
 
     type: str
-    set: Mapping[str, SetValue] = field(default_factory=dict)
+    set: Mapping[str, SetValue] = EMPTY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grants(Record):
+class Grants(Record, kw_only=True):
     """What the sandbox allows an action. Sizes are bytes, `cpu` is seconds; empty means nothing."""
 
     read: tuple[str, ...] = ()
@@ -120,8 +114,7 @@ class Grants(Record):
     trace_denials: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action(Record):
+class Action(Record, kw_only=True):
     """One thing a bot can be asked to do.
 
     `command` is an entry point named in the bot's manifest (one item, `entry_point` true) or a
@@ -140,8 +133,7 @@ class Action(Record):
     grants: Grants = Grants()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy(Record):
+class RetryPolicy(Record, kw_only=True):
     """How often and how patiently a failed job is tried again. Durations are seconds."""
 
     max_attempts: int = 3
@@ -150,8 +142,7 @@ class RetryPolicy(Record):
     max: Decimal | int = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerPolicy(Record):
+class BreakerPolicy(Record, kw_only=True):
     """The circuit opens after `failures` within `window` seconds, for `cooldown` seconds."""
 
     failures: int = 5
@@ -159,8 +150,7 @@ class BreakerPolicy(Record):
     cooldown: Decimal | int = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraints(Record):
+class Constraints(Record, kw_only=True):
     """Limits on a bot's jobs, exact over the whole fleet. `timeout` is seconds per attempt."""
 
     max_concurrent_jobs: int = 1
@@ -170,8 +160,7 @@ class Constraints(Record):
     breaker: BreakerPolicy = BreakerPolicy()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output(Record):
+class Output(Record, kw_only=True):
     """A route: `event` (every event the bot emits, if empty) goes to `destination`.
 
     The destination is a bot or ``gate.<name>``.
@@ -182,12 +171,11 @@ class Output(Record):
     type: str = "message"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bot(Record):
+class Bot(Record, kw_only=True, aside=("path",)):
     """Everything one file under ``rules/bots/`` says. `path` is that file."""
 
     name: str
-    path: str = field(default="", compare=False)
+    path: str = ""
     version: str = ""
     enabled: bool = True
     category: str = ""

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lotabots.frozen import EMPTY, Frozen
 from lotabots.model.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capability(Record):
+class Capability(Record, kw_only=True):
     """A declared capability; `implies` lists the capabilities that its exercise also exercises."""
 
     name: str
@@ -24,19 +23,17 @@ class Capability(Record):
     implies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim(Record):
+class Claim(Record, kw_only=True):
     """A capability on a resource: an entry of a bot's scope. `on` is a glob (only ``*``)."""
 
     capability: str
     on: str = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class CapabilityTree:
+class CapabilityTree(Frozen):
     """All declared capabilities by name. A dotted prefix of a declared name is declared too."""
 
-    declared: Mapping[str, Capability] = field(default_factory=dict)
+    declared: Mapping[str, Capability] = EMPTY
 
     def knows(self, name: str) -> bool:
         """Whether `name` is declared, or is the parent of a declared capability."""

@@ -11,6 +11,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from lotabots.frozen import defaults
 from lotabots.model.bot import Bot
 from lotabots.model.codec.bot import BOT_FILE
 from lotabots.model.codec.capability import CAPABILITIES
@@ -19,7 +20,6 @@ from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
 from lotabots.model.codec.settings import SETTINGS_FILE
-from lotabots.model.codec.shape import defaults_of
 from lotabots.model.event import BUILT_IN
 from lotabots.model.fleet import Settings
 from lotabots.model.layout import (
@@ -99,12 +99,12 @@ def _normalised(fleet: Fleet) -> dict[str, Any]:
 
 
 def _bot(bot: Bot, style: Style) -> dict[str, Any]:
-    return BOT_FILE.write(bot, style, defaults_of(Bot))
+    return BOT_FILE.write(bot, style, defaults(Bot))
 
 
 def _files(fleet: Fleet, style: Style) -> dict[str, Any]:
     return {
-        FLEET_PATH: SETTINGS_FILE.write(fleet.settings, style, defaults_of(Settings)),
+        FLEET_PATH: SETTINGS_FILE.write(fleet.settings, style, defaults(Settings)),
         CAPABILITIES_PATH: CAPABILITIES.table({"capabilities": fleet.capabilities.declared}, style),
         EVENTS_PATH: EVENTS.table(
             {

@@ -6,10 +6,10 @@ from outside. Numbers are exact decimals: ``number`` never goes through binary f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from lotabots.frozen import Frozen
 from lotabots.model.names import SCHEDULE, SCHEDULE_TICK
 from lotabots.model.record import Record
 
@@ -26,52 +26,45 @@ FORMATS: Final = ("commit", "digest", "email", "timestamp", "uri", "version")
 """Named text formats; free regular expressions are not offered (they can be made to hang)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextType:
+class TextType(Frozen):
     """Text of at most `max_length` characters, in one of `FORMATS` if `format` is given."""
 
     max_length: int = MAX_TEXT
     format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnumType:
+class EnumType(Frozen):
     """One of the given texts."""
 
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IntegerType:
+class IntegerType(Frozen):
     """A whole number within inclusive bounds."""
 
     minimum: int = -MAX_SAFE_INTEGER
     maximum: int = MAX_SAFE_INTEGER
 
 
-@dataclass(frozen=True, slots=True)
-class NumberType:
+class NumberType(Frozen):
     """An exact decimal number within inclusive bounds (None = unbounded)."""
 
     minimum: Decimal | None = None
     maximum: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BooleanType:
+class BooleanType(Frozen):
     """``true`` or ``false``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListType:
+class ListType(Frozen):
     """At most `max_items` values of one type."""
 
     item: PayloadType
     max_items: int = MAX_ITEMS
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Frozen):
     """A member of an object; an optional one may be absent but never null."""
 
     name: str
@@ -80,8 +73,7 @@ class Field:
     doc: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectType:
+class ObjectType(Frozen):
     """A JSON object. Closed unless `open`: unknown members are refused, not ignored."""
 
     fields: tuple[Field, ...] = ()
@@ -95,8 +87,7 @@ class ObjectType:
 PayloadType = TextType | EnumType | IntegerType | NumberType | BooleanType | ListType | ObjectType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType(Record):
+class EventType(Record, kw_only=True):
     """An entry of the catalogue.
 
     `emitters` are patterns of sources (bot names, ``gate.<name>``, ``cli.*``, ``ingress.github``).
@@ -113,8 +104,7 @@ class EventType(Record):
     payload: ObjectType = ObjectType()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactKind(Record):
+class ArtifactKind(Record, kw_only=True):
     """A kind of file that travels by digest; `external` if it comes from outside the fleet."""
 
     name: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lotabots.frozen import EMPTY, Frozen
 from lotabots.model.capability import CapabilityTree
 from lotabots.model.record import Record
 
@@ -33,8 +33,7 @@ class CorrelatorKind(StrEnum):
     DURABLE = "durable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatePart(Record):
+class GatePart(Record, kw_only=True):
     """An event that a gate waits for; `name` (``as:``) lets `set:` refer to it."""
 
     pattern: str
@@ -43,8 +42,7 @@ class GatePart(Record):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate(Record):
+class Gate(Record, kw_only=True):
     """A correlation that the engine evaluates; complete, it emits `emit` as ``gate.<name>``.
 
     Always keyed (`join_on`: payload paths that must be equal) and bounded in time (`within`,
@@ -63,11 +61,10 @@ class Gate(Record):
     within: Decimal | int = 0
     max_pending: int = 10_000
     emit: str = ""
-    set: Mapping[str, SetValue] = field(default_factory=dict)
+    set: Mapping[str, SetValue] = EMPTY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge(Record):
+class Edge(Record, kw_only=True):
     """A declared dependency: `source` may start `target` by the events `via` (empty = any)."""
 
     source: str
@@ -75,21 +72,19 @@ class Edge(Record):
     via: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase(Record):
+class Phase(Record, kw_only=True):
     """A step of the deployment; bots of later phases are not rolled out yet."""
 
     name: str
     doc: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(Record):
+class Settings(Record, kw_only=True):
     """``rules/fleet.yaml``. `max_age` is seconds; `rollout` names the last phase in service."""
 
     name: str = "fleet"
     version: str = ""
-    categories: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, str] = EMPTY
     phases: tuple[Phase, ...] = ()
     rollout: str = ""
     max_hops: int = 16
@@ -97,8 +92,7 @@ class Settings(Record):
     correlator: CorrelatorKind = CorrelatorKind.PYTHON
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Frozen):
     """The whole declaration. Bots, gates and edges are sorted by name, whatever the files say.
 
     `broken` holds the paths of files with errors of form: what they say is not trusted, and
@@ -106,9 +100,9 @@ class Fleet:
     """
 
     settings: Settings = Settings()
-    capabilities: CapabilityTree = field(default_factory=CapabilityTree)
-    events: Mapping[str, EventType] = field(default_factory=dict)
-    artifacts: Mapping[str, ArtifactKind] = field(default_factory=dict)
+    capabilities: CapabilityTree = CapabilityTree()
+    events: Mapping[str, EventType] = EMPTY
+    artifacts: Mapping[str, ArtifactKind] = EMPTY
     bots: tuple[Bot, ...] = ()
     gates: tuple[Gate, ...] = ()
     edges: tuple[Edge, ...] = ()

@@ -6,11 +6,10 @@ two fleets with the same meaning are equal however their files are laid out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lotabots.diagnostics.span import start_of
+from lotabots.frozen import EMPTY, Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,15 +17,13 @@ if TYPE_CHECKING:
     from lotabots.diagnostics.span import Span
 
 NOWHERE = start_of("")
-NO_PLACES: Mapping[str, Span] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Frozen, kw_only=True, aside=("span", "places")):
     """A declared thing. `places` maps a dotted route below it (``scope.0``) to its place."""
 
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    places: Mapping[str, Span] = field(default_factory=lambda: NO_PLACES, compare=False, repr=False)
+    span: Span = NOWHERE
+    places: Mapping[str, Span] = EMPTY
 
     def at(self, *route: str | int) -> Span:
         """The place of the value at `route`, or of the nearest enclosing thing that has one.

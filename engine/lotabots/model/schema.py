@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lotabots.frozen import defaults
 from lotabots.model.bot import Bot
 from lotabots.model.codec.bot import BOT_FILE
 from lotabots.model.codec.capability import CAPABILITIES
@@ -16,13 +17,13 @@ from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
 from lotabots.model.codec.settings import SETTINGS_FILE
-from lotabots.model.codec.shape import Shape, defaults_of
 from lotabots.model.envelope_schema import envelope_schema
 from lotabots.model.fleet import Settings
 from lotabots.model.payload_schema import payload_schema
 
 if TYPE_CHECKING:
     from lotabots.model.codec.codec import Definitions
+    from lotabots.model.codec.shape import Shape
     from lotabots.model.fleet import Fleet
 
 __all__ = ["payload_schema", "schemas"]
@@ -59,6 +60,6 @@ def schemas(fleet: Fleet | None) -> dict[str, dict[str, Any]]:
 
 def _file(shape: Shape, cls: type | None) -> dict[str, Any]:
     definitions: Definitions = {}
-    described = shape.schema(definitions, defaults_of(cls) if cls else {})
+    described = shape.schema(definitions, defaults(cls) if cls else {})
     ordered = {name: definitions[name] for name in sorted(definitions)}
     return {"$schema": DRAFT, **described, **({"definitions": ordered} if ordered else {})}

@@ -6,9 +6,9 @@ It is looked up in the syntax tree by place, and only for files with findings.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lotabots.frozen import replace
 from lotabots.syntax.nodes import Mapping, Node, Scalar
 
 if TYPE_CHECKING:

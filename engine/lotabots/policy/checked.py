@@ -7,10 +7,10 @@ rule, and ``lotabots run`` refuses it; ``lotabots decide`` shows what it would r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lotabots.diagnostics.diagnostic import has_errors
+from lotabots.frozen import Frozen
 
 if TYPE_CHECKING:
     from lotabots.diagnostics.diagnostic import Diagnostic
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from lotabots.model.fleet import Fleet
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedFleet:
+class CheckedFleet(Frozen):
     """A fleet, its graph, and everything that was found, sorted by place."""
 
     fleet: Fleet

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from lotabots.diagnostics.diagnostic import Diagnostic, Label, Severity
 from lotabots.diagnostics.fingerprint import fingerprints
 from lotabots.diagnostics.render_json import render
 from lotabots.diagnostics.span import Span
+from lotabots.frozen import replace
 
 PLACE = Label(Span("rules/bots/a.yaml", 12, 5, 13, 9), "here")
 FOUND = Diagnostic(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.diagnostics.codes import DUPLICATE_NAME
@@ -29,8 +28,7 @@ MAX_EVENTS: Final = 4096
 EMPTY: Final = ObjectDraft()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventEntry(Record):
+class EventEntry(Record, kw_only=True):
     """An event type whose payload may still name other types."""
 
     name: str

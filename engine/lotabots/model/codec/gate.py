@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.diagnostics.codes import INVALID_VALUE
 from lotabots.diagnostics.diagnostic import Label
+from lotabots.frozen import replace
 from lotabots.model.bot import Copied, SetValue
 from lotabots.model.codec.codec import Codec, Definitions, Findings, Places, Style, did_you_mean
 from lotabots.model.codec.collection import listing, repeated

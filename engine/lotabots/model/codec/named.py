@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from lotabots.frozen import defaults
 from lotabots.model.codec.codec import Codec, Definitions, Findings, Places, Style, expected
-from lotabots.model.codec.shape import Shape, defaults_of
 from lotabots.model.record import Record
 from lotabots.syntax.nodes import Mapping, Node, Scalar
+
+if TYPE_CHECKING:
+    from lotabots.model.codec.shape import Shape
 
 R = TypeVar("R", bound=Record)
 
@@ -77,12 +80,12 @@ def _entry(cls: type[R], shape: Shape, short: Codec[str] | None) -> Codec[Any]:
         return None if text is None else {"doc": text}
 
     def write(value: R, style: Style) -> Any:  # noqa: ANN401 - text or mapping
-        plain = shape.write(value, style, defaults_of(cls))
+        plain = shape.write(value, style, defaults(cls))
         brief = short is not None and style is Style.SPARSE and list(plain) == ["doc"]
         return plain["doc"] if brief else plain
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        full = shape.schema(definitions, defaults_of(cls))
+        full = shape.schema(definitions, defaults(cls))
         return full if short is None else {"anyOf": [short.schema(definitions), full]}
 
     return Codec(read, write, schema)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lotabots.diagnostics.codes import INVALID_VALUE, MISSING_KEY
 from lotabots.diagnostics.diagnostic import Label
+from lotabots.frozen import defaults, needed
 from lotabots.model.codec.codec import (
     Codec,
     Definitions,
@@ -18,12 +18,13 @@ from lotabots.model.codec.codec import (
     expected,
     one_of,
 )
-from lotabots.model.codec.shape import Shape, defaults_of
 from lotabots.model.record import Record
 from lotabots.syntax.nodes import Mapping, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dictionary
+
+    from lotabots.model.codec.shape import Shape
 
 R = TypeVar("R", bound=Record)
 
@@ -50,7 +51,7 @@ def record(
         inline: let the enclosing record know the places below this one too.
         finish: what one key means for another.
     """
-    needed = needs(cls)
+    mandatory = needed(cls)
 
     def read(node: Node, findings: Findings, places: Places, route: str) -> R | None:
         own: Places = {}
@@ -65,12 +66,12 @@ def record(
             return None
         if finish is not None and not finish(values, node, findings, own):
             return None
-        if not needed <= values.keys():
+        if not mandatory <= values.keys():
             return None
         return cls(span=node.span, places=own, **values)
 
     def write(value: R, style: Style) -> dict[str, Any]:
-        return shape.write(value, style, defaults_of(cls))
+        return shape.write(value, style, defaults(cls))
 
     return Codec(read, write, _referring(shape, cls))
 
@@ -91,10 +92,10 @@ def group(shape: Shape, cls: type[Record], *, partial: bool = False) -> Codec[di
         return collected[0]
 
     def write(value: Any, style: Style) -> dict[str, Any]:  # noqa: ANN401 - the whole record
-        return shape.write(value, style, defaults_of(cls))
+        return shape.write(value, style, defaults(cls))
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return shape.schema(definitions, defaults_of(cls))
+        return shape.schema(definitions, defaults(cls))
 
     return Codec(read, write, schema)
 
@@ -189,21 +190,12 @@ def keyed(
     return Codec(read, write, _any_of(list(variants.values())))
 
 
-def needs(cls: type) -> frozenset[str]:
-    """The attributes without which `cls` cannot be made."""
-    return frozenset(
-        field.name
-        for field in fields(cls)
-        if field.default is MISSING and field.default_factory is MISSING
-    )
-
-
 def _referring(shape: Shape, cls: type) -> Callable[[Definitions], dict[str, Any]]:
     def schema(definitions: Definitions) -> dict[str, Any]:
         name = shape.definition
         if name not in definitions:
             definitions[name] = {}  # a shape that holds itself refers to this entry
-            definitions[name] = shape.schema(definitions, defaults_of(cls))
+            definitions[name] = shape.schema(definitions, defaults(cls))
         return {"$ref": f"#/definitions/{name}"}
 
     return schema

@@ -5,7 +5,6 @@ A `Shape` is the single description of a mapping. `lotabots.model.codec.record` 
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lotabots.diagnostics.codes import MISSING_KEY, UNKNOWN_KEY
@@ -111,7 +110,8 @@ class Shape:
                     plain[key.name] = written
                 continue
             held = getattr(value, key.attr)
-            if style is Style.FULL or key.required or held != defaults.get(key.attr, MISSING):
+            left_out = key.attr in defaults and held == defaults[key.attr]
+            if style is Style.FULL or key.required or not left_out:
                 plain[key.name] = key.codec.write(held, style)
         return plain
 
@@ -155,17 +155,6 @@ class Shape:
                 help=f"add `{key.name}`: {key.doc}",
             )
         )
-
-
-def defaults_of(cls: type) -> dict[str, Any]:
-    """The default of every attribute of a record class that has one."""
-    found: dict[str, Any] = {}
-    for field in fields(cls):
-        if field.default is not MISSING:
-            found[field.name] = field.default
-        elif field.default_factory is not MISSING:
-            found[field.name] = field.default_factory()
-    return found
 
 
 def _described(key: Key, definitions: Definitions, defaults: dict[str, Any]) -> dict[str, Any]:
