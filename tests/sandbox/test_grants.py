@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -181,6 +182,48 @@ def test_a_granted_destination_is_reached_and_noted(python: Run, policy: Make) -
     assert (report.status, report.stdout) == (0, b"HELLO\n"), report.stderr
     entry = {"kind": "connect", "target": f"127.0.0.1:{port}", "result": "granted"}
     assert entry in report.entries
+
+
+def test_a_grant_opens_one_port_and_no_other(python: Run, policy: Make) -> None:
+    with _echo_server() as granted, _echo_server() as other:
+        made = policy(net=Net(connect=(f"127.0.0.1:{granted}",)))
+        code = f"""
+import socket
+for port in ({granted}, {other}):
+    with socket.socket() as peer:
+        print(peer.connect_ex(("127.0.0.1", port)))
+with socket.socket(socket.AF_INET6) as peer:
+    print(peer.connect_ex(("::1", {granted})))
+"""
+        report = python(made, code)
+    refused = str(errno.ECONNREFUSED)
+    assert report.stdout.decode().split() == ["0", refused, refused]
+    assert [e["target"] for e in report.entries if e["kind"] == "connect"] in (
+        [f"127.0.0.1:{granted}"],
+        [],
+    )
+
+
+def test_a_big_transfer_goes_through_a_relay(python: Run, policy: Make) -> None:
+    amount = 20_000_000
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sender = threading.Thread(target=_send, args=(listener, amount))
+        sender.start()
+        code = f"""
+import socket
+with socket.create_connection(("127.0.0.1", {port})) as peer:
+    print(sum(map(len, iter(lambda: peer.recv(65536), b""))))
+"""
+        report = python(policy(net=Net(connect=(f"127.0.0.1:{port}",))), code)
+        sender.join()
+    assert report.stdout.decode().split() == [str(amount)], report.stderr
+
+
+def _send(listener: socket.socket, amount: int) -> None:
+    peer, _ = listener.accept()
+    with peer:
+        peer.sendall(bytes(amount))
 
 
 def test_a_granted_name_is_reached_by_its_name(python: Run, policy: Make) -> None:

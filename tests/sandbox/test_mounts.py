@@ -11,8 +11,8 @@ from lotabots.adapters.sandbox.mounts import (
     Kind,
     Link,
     Plan,
+    exchanged,
     follow,
-    identity_of,
     nearest,
     plan,
     within,
@@ -32,7 +32,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 def _same(kind: Kind, path: Path) -> Bind:
-    return Bind(kind, str(path), str(path), identity_of(str(path)))
+    found = path.stat()
+    return Bind(kind, str(path), str(path), (found.st_dev, found.st_ino))
 
 
 def test_an_outer_grant_covers_an_inner_one(tree: Path) -> None:
@@ -80,6 +81,15 @@ def test_a_link_that_a_mount_shows_is_not_made(tree: Path) -> None:
     (tree / "a" / "link").symlink_to("b")
     found = plan(KernelPolicy(read=(f"{tree}/a", f"{tree}/a/link")))
     assert found.links == ()
+
+
+def test_what_is_exchanged_after_the_look_is_noticed(tree: Path) -> None:
+    found = plan(KernelPolicy(read=(f"{tree}/a", f"{tree}/lib"), write=(f"{tree}/out",)))
+    assert list(exchanged(found.binds)) == []
+    (tree / "a").rename(tree / "old")
+    (tree / "a").symlink_to("lib")
+    (tree / "out").rmdir()
+    assert list(exchanged(found.binds)) == [f"{tree}/a", f"{tree}/out"]
 
 
 def test_the_order_of_grants_does_not_matter(tree: Path) -> None:

@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.adapters.sandbox import kernel
-from lotabots.adapters.sandbox.mounts import identity_of
+from lotabots.adapters.sandbox.mounts import exchanged
 from lotabots.adapters.sandbox.namespace import join
 from lotabots.adapters.sandbox.report import RefusedError
 from lotabots.adapters.sandbox.running import keep_only
@@ -68,13 +68,13 @@ def inside(binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
 
     def prepare(root: int) -> None:
         join(root, "mnt", kernel.CLONE_NEWNS)
+        for path in exchanged(binds):
+            raise OSError(f"`{path}` was exchanged during the start")
         closed = kernel.MOUNT_NOSUID | kernel.MOUNT_NODEV
         for path in folders:
             kernel.set_mount(path, add=closed | kernel.MOUNT_NOEXEC)
         # Outermost first, so that code below data stays code, whatever the data above it got.
         for bind in binds:
-            if identity_of(bind.target) != bind.identity:
-                raise OSError(f"`{bind.target}` was exchanged during the start")
             code = bind.kind.code
             add, remove = (closed, kernel.MOUNT_NOEXEC) if code else (kernel.MOUNT_NOEXEC, 0)
             kernel.set_mount(bind.target, add=closed | add, remove=remove)

@@ -204,7 +204,7 @@ class _Exchange:
         if self._run.stdin in ready:
             self._write(gone=bool(ready[self._run.stdin] & select.POLLERR))
         elif self._source in ready and self._run.stdin >= 0:
-            self._input = os.read(self._source, _CHUNK)
+            self._input = _read(self._source)
             if not self._input:
                 self._run.close_stdin()
 
@@ -248,3 +248,11 @@ class _Exchange:
             stdout=out,
             stderr=err,
         )
+
+
+def _read(fd: int) -> bytes:
+    """The next input; a descriptor that cannot be read has none."""
+    try:
+        return os.read(fd, _CHUNK)
+    except OSError:
+        return b""

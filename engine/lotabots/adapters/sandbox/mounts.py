@@ -131,9 +131,18 @@ def nearest(path: str, binds: Sequence[Bind]) -> Bind | None:
     return max(holding, key=lambda bind: len(bind.target), default=None)
 
 
-def identity_of(path: str) -> tuple[int, int]:
-    """Device and inode of `path` itself."""
-    found = os.lstat(path)
+def exchanged(binds: Iterable[Bind]) -> Iterator[str]:
+    """The targets that are not what was looked at any more, as seen from where we stand."""
+    for bind in binds:
+        try:
+            same = _identity(os.lstat(bind.target)) == bind.identity
+        except OSError:
+            same = False
+        if not same:
+            yield bind.target
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
@@ -154,7 +163,7 @@ def _check(path: str, real: str) -> tuple[int, int]:
     found = os.lstat(real)
     if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
         raise RefusedError(f"`{path}` is neither a file nor a folder")
-    return found.st_dev, found.st_ino
+    return _identity(found)
 
 
 def _check_writes(wanted: Sequence[Bind]) -> None:
