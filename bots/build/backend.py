@@ -6,12 +6,16 @@ The project's own code runs there; only the sandbox bounds it. What it prints go
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib.metadata import PathDistribution, distributions
 from pathlib import Path
 
 import process
 from failure import BuildError
+
+MISSING_STATUS = 77
+MAX_NAMES = 64 * 1024
 
 
 def build(tree: Path, work: Path, *, tools: str, moment: int) -> str:
@@ -34,12 +38,26 @@ def build(tree: Path, work: Path, *, tools: str, moment: int) -> str:
             "SOURCE_DATE_EPOCH": str(moment),
         },
     )
-    if missing.is_file() and not missing.is_symlink():
-        names = ", ".join(f"`{name}`" for name in json.loads(missing.read_bytes()))
+    if status == MISSING_STATUS:
+        names = _names(missing)
         raise BuildError(f"the build needs {names}, which the toolbox does not have", log=log)
     if status != 0:
         raise BuildError(f"the build backend failed (exit status {status})", log=log)
     return log
+
+
+def _names(missing: Path) -> str:
+    """What the driver found missing; code of the project has run, and may have written there."""
+    try:
+        with open(missing, "rb", opener=_plain) as file:
+            found = json.loads(file.read(MAX_NAMES))
+        return ", ".join(f"`{name}`" for name in found)
+    except (OSError, TypeError, ValueError, RecursionError):
+        return "something"
+
+
+def _plain(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def version(tools: str) -> str:

@@ -2,7 +2,8 @@
 
     python -I -S driver.py TOOLS SOURCE DESTINATION MISSING
 
-Build requirements that the tools do not satisfy are written to MISSING, as a JSON list.
+Build requirements that the tools do not satisfy are written to MISSING, as a JSON list; the exit
+status is 77 then.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+MISSING_STATUS = 77
+
 
 def main() -> None:
     """Build, or say what is missing."""
@@ -29,7 +32,7 @@ def main() -> None:
     if unmet:
         names = sorted(chain[-1] for chain in unmet)
         Path(missing).write_text(json.dumps(names), encoding="utf-8")
-        sys.exit(1)
+        sys.exit(MISSING_STATUS)
     builder.build("wheel", destination)
 
 

@@ -42,7 +42,7 @@ def take(dist: Path, out: Path) -> Wheel:
     """Copy the one wheel in `dist` to `out` and check the copy."""
     found = sorted(dist.iterdir()) if dist.is_dir() and not dist.is_symlink() else []
     if len(found) != 1 or not stat.S_ISREG(found[0].lstat().st_mode):
-        names = ", ".join(f"`{path.name[:80]}`" for path in found) or "nothing"
+        names = ", ".join(f"`{path.name[:80]}`" for path in found[:5]) or "nothing"
         raise BuildError(f"the backend was to make one wheel, and made {names}")
     if not NAME.fullmatch(found[0].name):
         raise BuildError(f"`{found[0].name[:200]}` is not the name of a wheel")

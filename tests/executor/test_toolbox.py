@@ -65,6 +65,15 @@ def test_building_again_changes_nothing(build_toolbox: Toolbox, tmp_path: Path):
     assert content_digest(build_toolbox) == before
 
 
+def test_what_a_killed_build_left_behind_is_removed(tmp_path: Path):
+    left = tmp_path / "tools/.part-0-aa"
+    (left / "packages").mkdir(parents=True)
+    (left / "packages").chmod(0o555)
+    with pytest.raises(ToolboxError):
+        sync(Spec("x", b"", ("no-such-program",)), tmp_path / "tools", packages=tmp_path)
+    assert not left.exists()
+
+
 def test_every_change_of_a_file_is_found(copied: Toolbox):
     (copied.packages / "build/__init__.py").write_text("import os")
     (copied.packages / "build/new.py").touch()

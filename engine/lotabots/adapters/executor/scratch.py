@@ -20,6 +20,7 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH_ONLY: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _PRIVATE: Final = 0o700
 _BATCH: Final = 1000
+_MAX_NAME: Final = 100
 
 
 class Scratch:
@@ -30,7 +31,8 @@ class Scratch:
 
     def __init__(self, parent: Path, name: str) -> None:
         parent.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
-        self.path = parent / f"{name}-{os.urandom(6).hex()}"
+        plain = "".join(one if one.isalnum() or one in "-_" else "_" for one in name[:_MAX_NAME])
+        self.path = parent / f"{plain}-{os.urandom(6).hex()}"
         self.path.mkdir(mode=_PRIVATE)
         self._lock = os.open(self.path, _FOLDER)
         fcntl.flock(self._lock, fcntl.LOCK_EX)

@@ -89,6 +89,7 @@ def sync(spec: Spec, tools: Path, *, packages: Path) -> Toolbox:
     """
     if not spec.folder(tools).exists():
         tools.mkdir(parents=True, exist_ok=True, mode=0o755)
+        _discard_left_behind(tools)
         part = tools / f".part-{os.getpid()}-{os.urandom(8).hex()}"
         try:
             _build(spec, part, packages)
@@ -215,6 +216,14 @@ def _publish(part: Path, folder: Path) -> None:
             raise
     else:
         folder.chmod(0o555)
+
+
+def _discard_left_behind(tools: Path) -> None:
+    """The parts of builds whose process is gone."""
+    for part in tools.glob(".part-*"):
+        pid = part.name.split("-")[1]
+        if not Path("/proc", pid).exists():
+            _discard(part)
 
 
 def _discard(part: Path) -> None:
