@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -52,7 +51,9 @@ def wants_color(choice: str) -> bool:
 
 def terminal_width() -> int:
     """Columns to use: the terminal's, at most `MAX_WIDTH`."""
-    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH)
+    from shutil import get_terminal_size  # noqa: PLC0415 - and the compressors that it imports
+
+    return min(get_terminal_size((100, 24)).columns, MAX_WIDTH)
 
 
 def workspace_at(path: Path | None) -> Workspace:

@@ -7,7 +7,6 @@ one page, ``pages/<code>.md`` beside this module or the docstring of its check.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.diagnostics.diagnostic import Diagnostic, Severity
@@ -113,5 +112,7 @@ CODES: Final = tuple(value for value in list(globals().values()) if isinstance(v
 
 def page(code: str) -> str | None:
     """The documentation page of a code of this registry, as Markdown; None if it has none."""
+    from importlib.resources import files  # noqa: PLC0415 - 10 ms that only a reader of pages pays
+
     resource = files(__package__) / "pages" / f"{code}.md"
     return resource.read_text(encoding="utf-8") if resource.is_file() else None
