@@ -11,6 +11,8 @@ import click
 
 from lotabots.checks import registry
 from lotabots.cli.options import workspace_at, workspace_option
+from lotabots.graph import export
+from lotabots.graph.picture import picture
 from lotabots.model.schema import schemas
 from lotabots.service.reference import code_pages
 from lotabots.service.rule_reference import rule_reference
@@ -27,9 +29,10 @@ DRIFT: Final = 1
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 def command(workspace: Path | None, *, docs: Path | None, check: bool) -> None:
-    """Write JSON Schemas for editors into the workspace's `schemas` folder.
+    """Write what is derived from the rules: JSON Schemas for editors, pictures of the fleet.
 
-    One schema for each kind of rule file, the envelope, and the payload of every event.
+    Into `schemas`, one for each kind of rule file, the envelope, and the payload of every event;
+    into `graphs`, the fleet as Mermaid and as SVG.
     """
     found = workspace_at(workspace)
     derived = schemas(found.checked.fleet)
@@ -37,6 +40,9 @@ def command(workspace: Path | None, *, docs: Path | None, check: bool) -> None:
         found.root / "schemas" / name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in derived.items()
     }
+    drawn = picture(found.checked.fleet)
+    wanted[found.root / "graphs" / "fleet.mmd"] = export.mermaid(drawn)
+    wanted[found.root / "graphs" / "fleet.svg"] = export.svg(drawn)
     folders = [found.root / "schemas"]
     if docs is not None:
         pages = code_pages(registry.all_pages())

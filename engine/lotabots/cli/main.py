@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "sandbox": "Run a program under a policy; say what this host can keep.",
     "tools": "Make and verify the locked toolboxes of bots.",
     "graph": "Draw the fleet: Mermaid, DOT or SVG.",
-    "generate": "Write what is derived from the rules: JSON Schemas, pages of codes.",
+    "generate": "Write what is derived from the rules: schemas, pictures, pages.",
 }
 """Name to summary; a command lives in the module of its name. `--help` imports none of them."""
 
