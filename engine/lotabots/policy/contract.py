@@ -25,6 +25,7 @@ from lotabots.policy.payload import DECODE_ERRORS, PayloadError, PayloadReader, 
 
 if TYPE_CHECKING:
     from lotabots.model.bot import Action, SetValue
+    from lotabots.model.event import ObjectType
     from lotabots.model.fleet import Fleet
 
 VERSION: Final = 1
@@ -35,6 +36,8 @@ MAX_LINES: Final = 1000
 MAX_ARTIFACTS: Final = 100
 _MAX_DEPTH: Final = 32
 _TOKEN_CHARS: Final = 26
+_ARTIFACTS: Final = "artifacts"
+_REPORTS: Final = "reports"
 
 
 class Cause(Struct, frozen=True):
@@ -110,10 +113,14 @@ class Emitted(Struct, frozen=True):
 
 
 class ActionContract(Struct, frozen=True):
-    """What one action may write: event types with their readers and fixed fields, artifacts."""
+    """What one action may write: event types with their readers and fixed fields, artifacts.
+
+    `listed` says for each event type which member lists the stored artifacts of a line.
+    """
 
     emissions: Mapping[str, tuple[Emission, PayloadReader]]
     produces: frozenset[str]
+    listed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Contracts(Struct, frozen=True):
@@ -174,7 +181,9 @@ def finish_line(
     emission, reader = contract.emissions[line.type]
     payload = dict(line.payload)
     if stored:
-        payload["artifacts"] = [msgspec.to_builtins(artifact) for artifact in stored]
+        payload[contract.listed.get(line.type, _ARTIFACTS)] = [
+            msgspec.to_builtins(artifact) for artifact in stored
+        ]
     cause = _UNTYPED.decode(job.event.payload)
     for path, value in emission.set.items():
         _put(payload, path.split("."), _value(value, cause, job))
@@ -233,7 +242,18 @@ def _contract(fleet: Fleet, action: Action, readers: Readers) -> ActionContract:
             if emission.type in fleet.events
         },
         frozenset(action.produces),
+        {
+            emission.type: _list_of_artifacts(fleet.events[emission.type].payload)
+            for emission in action.emits
+            if emission.type in fleet.events
+        },
     )
+
+
+def _list_of_artifacts(payload: ObjectType) -> str:
+    """`artifacts`, or `reports` in a type that has only these: results list what they report."""
+    only_reports = payload.field(_ARTIFACTS) is None and payload.field(_REPORTS) is not None
+    return _REPORTS if only_reports else _ARTIFACTS
 
 
 def _value(value: SetValue, cause: Any, job: Job) -> Any:  # noqa: ANN401 - JSON values
