@@ -41,7 +41,8 @@ def hook(
 ) -> None:
     """Run a hook of the backend: no site packages, only the toolbox (through PYTHONPATH)."""
     environment = {**os.environ, **(extra_environ or {})}
-    subprocess.check_call([command[0], "-S", *command[1:]], cwd=cwd, env=environment)
+    wrapper = str(Path(__file__).with_name("hook.py"))
+    subprocess.check_call([command[0], "-S", wrapper, *command[1:]], cwd=cwd, env=environment)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,11 @@ def test_what_is_not_a_commit_is_refused(yard: Yard):
 
 
 def test_a_huge_file_is_refused_before_it_is_written(yard: Yard):
-    ran = yard.build({**PLAIN, "huge": bytes(513 * 2**20)})
+    bare, _ = commit(yard.workshop.folder / "huge", {"zeros": bytes(2**20)})
+    blob = git(bare, "rev-parse", "HEAD:zeros")
+    names = "".join(f"100644 blob {blob}\t{n:04}\n" for n in range(513))
+    tree = git(bare, "mktree", given=names)
+    ran = yard.build_commit(bare, git(bare, "commit-tree", tree, "-m", "huge"))
     said = "the files of the commit are larger than 536870912 bytes together"
     assert failure(ran)["reason"] == said
 

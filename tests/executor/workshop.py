@@ -224,7 +224,7 @@ def commit(
     return bare, git(tree, "rev-parse", "HEAD")
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, given: str = "") -> str:
     """The output of a git command that nobody's configuration changes."""
     env = {
         "PATH": os.environ["PATH"],
@@ -241,6 +241,7 @@ def git(folder: Path, *arguments: str) -> str:
         ["git", *arguments],
         cwd=folder,
         env=env,
+        input=given,
         check=True,
         capture_output=True,
         text=True,
