@@ -220,6 +220,31 @@ with socket.create_connection(("127.0.0.1", {port})) as peer:
     assert report.stdout.decode().split() == [str(amount)], report.stderr
 
 
+def test_what_was_sent_before_the_end_arrives(python: Run, policy: Make) -> None:
+    """The program does not wait; its relay delivers."""
+    amount = 1_000_000
+    received: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        receiver = threading.Thread(target=_receive, args=(listener, received))
+        receiver.start()
+        code = f"""
+import os, socket
+peer = socket.create_connection(("127.0.0.1", {port}))
+peer.sendall(bytes({amount}))
+os._exit(0)
+"""
+        report = python(policy(net=Net(connect=(f"127.0.0.1:{port}",))), code)
+        receiver.join()
+    assert (report.status, received) == (0, [amount])
+
+
+def _receive(listener: socket.socket, received: list[int]) -> None:
+    peer, _ = listener.accept()
+    with peer:
+        received.append(sum(map(len, iter(lambda: peer.recv(65_536), b""))))
+
+
 def _send(listener: socket.socket, amount: int) -> None:
     peer, _ = listener.accept()
     with peer:

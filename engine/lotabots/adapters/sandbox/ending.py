@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import select
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lotabots.adapters.sandbox.running import Running
     from lotabots.adapters.sandbox.usage import Meter
+
+_DRAIN_MS: Final = 2000
 
 
 def kill(running: Running, meter: Meter) -> None:
@@ -31,6 +35,18 @@ def bury(running: Running, meter: Meter) -> None:
         waiting = select.poll()
         waiting.register(running.root_fd, select.POLLIN)
         waiting.poll()
+
+
+def drain(relays: Sequence[int]) -> None:
+    """Let `relays` send out what the program sent before its end, for a moment."""
+    for relay in relays:
+        os.kill(relay, signal.SIGTERM)
+    for relay in relays:
+        fd = os.pidfd_open(relay)
+        waiting = select.poll()
+        waiting.register(fd, select.POLLIN)
+        waiting.poll(_DRAIN_MS)
+        os.close(fd)
 
 
 def _signal(root_fd: int) -> None:

@@ -11,6 +11,7 @@ import encodings.idna  # noqa: F401 - host names need it; later our user may not
 import ipaddress
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MAX_CONNECTIONS: Final = 128
 _CONNECT_TIMEOUT_S: Final = 20
+_DRAIN_LOOK_S: Final = 0.01
 _CHUNK: Final = 65_536
 _NAMES: Final = ipaddress.ip_address("127.77.0.0")
 _LOCALHOST: Final = "127.0.0.1"
@@ -75,7 +77,7 @@ def connect_outward(pid: int, found: Sequence[Destination], log: int) -> int:
     targets = [(one.text, (one.host, one.port)) for one in found]
 
     def run() -> None:
-        _serve(listeners, targets, log=log, kind="connect")
+        _Service(log, "connect").serve(listeners, targets)
 
     kept = [log, *(listener.fileno() for listener in listeners)]
     relay = _spawn(run, kept=kept)
@@ -97,7 +99,7 @@ def connect_inward(pid: int, ports: Sequence[int], log: int) -> int:
         join(pid, "net", kernel.CLONE_NEWNET)
 
     def run() -> None:
-        _serve(listeners, targets, log=log, kind="accept")
+        _Service(log, "accept").serve(listeners, targets)
 
     kept = [log, *(listener.fileno() for listener in listeners)]
     relay = _spawn(run, kept=kept, prepare=prepare)
@@ -141,6 +143,8 @@ def _spawn(
     run: Callable[[], None], *, kept: Sequence[int], prepare: Callable[[], None] = lambda: None
 ) -> int:
     parent = os.getpid()
+    # Kept until the relay waits for it: a short program may end before that.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     child = os.fork()
     if child:
         return child
@@ -155,59 +159,86 @@ def _spawn(
         os._exit(0)
 
 
-def _serve(
-    listeners: Sequence[socket.socket],
-    targets: Sequence[tuple[str, tuple[str, int]]],
-    *,
-    log: int,
-    kind: str,
-) -> None:
-    slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
-    threads = [
-        threading.Thread(target=_accept, args=(listener, target, slots, log, kind), daemon=True)
-        for listener, target in zip(listeners, targets, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+class _Service:
+    """One listener per destination, a thread per connection; ends in order on SIGTERM.
 
+    A program may send and exit at once: what it has sent before its end still goes out.
+    """
 
-def _accept(
-    listener: socket.socket,
-    target: tuple[str, tuple[str, int]],
-    slots: threading.BoundedSemaphore,
-    log: int,
-    kind: str,
-) -> None:
-    while True:
-        slots.acquire()
-        near, _ = listener.accept()
-        threading.Thread(target=_carry, args=(near, target, slots, log, kind), daemon=True).start()
+    def __init__(self, log: int, kind: str) -> None:
+        self._log = log
+        self._kind = kind
+        self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._sending = 0
+        self._changed = threading.Condition()
 
+    def serve(
+        self, listeners: Sequence[socket.socket], targets: Sequence[tuple[str, tuple[str, int]]]
+    ) -> None:
+        """Until SIGTERM, and then until nothing is on its way out any more."""
+        for listener, target in zip(listeners, targets, strict=True):
+            threading.Thread(target=self._accept, args=(listener, target), daemon=True).start()
+        signal.sigwait({signal.SIGTERM})
+        waiting = select.poll()
+        for listener in listeners:
+            waiting.register(listener, select.POLLIN)
+        with self._changed:
+            while self._sending or waiting.poll(0):
+                self._changed.wait(_DRAIN_LOOK_S)
 
-def _carry(
-    near: socket.socket,
-    target: tuple[str, tuple[str, int]],
-    slots: threading.BoundedSemaphore,
-    log: int,
-    kind: str,
-) -> None:
-    text, address = target
-    try:
-        with near:
-            far = socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S)
-            _note(log, {"kind": kind, "target": text, "result": "granted"})
-            with far:
+    def _accept(self, listener: socket.socket, target: tuple[str, tuple[str, int]]) -> None:
+        while True:
+            self._slots.acquire()
+            # Counted before it leaves the listener's queue: it is always in one of the two.
+            waiting = select.poll()
+            waiting.register(listener, select.POLLIN)
+            waiting.poll()
+            self._count(1)
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                # The other side was gone before we came.
+                self._count(-1)
+                self._slots.release()
+                continue
+            threading.Thread(target=self._carry, args=(near, target), daemon=True).start()
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._sending += change
+            self._changed.notify_all()
+
+    def _carry(self, near: socket.socket, target: tuple[str, tuple[str, int]]) -> None:
+        text, address = target
+        note = {"kind": self._kind, "target": text, "result": "granted"}
+        sending = _Once(lambda: self._count(-1))
+        try:
+            with near, socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S) as far:
+                _note(self._log, note)
                 far.settimeout(None)
-                back = threading.Thread(target=_pump, args=(far, near), daemon=True)
-                back.start()
-                _pump(near, far)
-                back.join()
-    except OSError as error:
-        _note(log, {"kind": kind, "target": text, "result": "failed", "error": str(error)})
-    finally:
-        slots.release()
+                outward = (near, far) if self._kind == "connect" else (far, near)
+                inward = threading.Thread(target=_pump, args=outward[::-1], daemon=True)
+                inward.start()
+                _pump(*outward)
+                sending()
+                inward.join()
+        except OSError as error:
+            _note(self._log, {**note, "result": "failed", "error": str(error)})
+        finally:
+            sending()
+            self._slots.release()
+
+
+class _Once:
+    """Calls `action` the first time it is called itself."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action: Callable[[], None] | None = action
+
+    def __call__(self) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            action()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

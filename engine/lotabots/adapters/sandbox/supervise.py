@@ -14,7 +14,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.adapters.sandbox.ending import bury, kill
+from lotabots.adapters.sandbox.ending import bury, drain, kill
 from lotabots.adapters.sandbox.report import LIMIT_STATUS
 from lotabots.adapters.sandbox.running import not_blocking
 from lotabots.adapters.sandbox.usage import Meter
@@ -224,8 +224,10 @@ class Supervisor:
         bury(self._running, self._meter)
         if self._running.devices and self._ended is None:
             self._measure_disk_again()
-        for helper in (*self._running.relays, self._running.agent.pid):
-            os.kill(helper, signal.SIGKILL)  # ours, and reaped when we end
+        if self._ended is None:
+            drain(self._running.relays)
+        for ours in (*self._running.relays, self._running.agent.pid):
+            os.kill(ours, signal.SIGKILL)  # not waited for: our own end reaps them
         code = os.waitstatus_to_exitcode(waited)
         return code if code >= 0 else 128 - code
 
