@@ -38,4 +38,6 @@ def _words(said: dict[str, Any]) -> str:
         ),
     ]
     lines += [f"          {bot}: {n} queued or running" for bot, n in said["queued"].items()]
+    lines += [f"          {bot}: {n} waiting outside" for bot, n in said["waiting"].items()]
+    lines += [f"breaker   {bot}: {at}" for bot, at in said["breakers"].items() if at != "closed"]
     return "\n".join(lines)

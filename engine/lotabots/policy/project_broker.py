@@ -36,11 +36,18 @@ GUEST_API: Final = "lb.js"
 
 EVENTS, DECISIONS, WORK, RETRY = "LB_EVENTS", "LB_DECISIONS", "LB_WORK", "LB_RETRY"
 ATTEMPTS, OUTCOMES, CONTROL, AUDIT = "LB_ATTEMPTS", "LB_OUTCOMES", "LB_CONTROL", "LB_AUDIT"
+CRON, STATE = "LB_CRON", "LB_STATE"
+
+WAITING: Final = 50
+"""How many waiting jobs of one bot the engines hold at once while its queue is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A JetStream stream. `kept` streams refuse deletion and purging; ages are seconds."""
+    """A JetStream stream. `kept` streams refuse deletion and purging; ages are seconds, 0 for ever.
+
+    A `newest` stream holds one message for each subject, the last one.
+    """
 
     name: str
     subjects: tuple[str, ...] = ()
@@ -50,6 +57,7 @@ class Stream:
     sources: tuple[str, ...] = ()
     max_age: int = KEEP_S
     max_per_subject: int = -1
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,9 @@ def streams(fleet: Fleet) -> tuple[Stream, ...]:
         Stream(EVENTS, ("lb.ev.>",)),
         Stream(DECISIONS, ("lb.dec.>",), kept=True),
         Stream(WORK, ("lb.work.>",), work_queue=True, max_per_subject=cap),
-        Stream(RETRY, ("lb.retry.>", "lb.due.>"), schedules=True),
+        Stream(RETRY, ("lb.retry.>", "lb.due.>"), work_queue=True, schedules=True),
+        Stream(CRON, ("lb.cron.>", "lb.tick.>"), work_queue=True, schedules=True, max_age=0),
+        Stream(STATE, ("lb.state.>",), newest=True, max_age=0),
         Stream(ATTEMPTS, ("lb.att.>",), kept=True),
         Stream(OUTCOMES, ("lb.out.>",), kept=True),
         Stream(CONTROL, ("lb.ctl.>",), kept=True),
@@ -143,17 +153,24 @@ def streams(fleet: Fleet) -> tuple[Stream, ...]:
 
 
 def consumers(fleet: Fleet) -> tuple[Consumer, ...]:
-    """The durable consumers: the engines', the gates', the audit writer's, one for each bot."""
+    """The durable consumers: the engines', the gates', the audit writer's, two for each bot.
+
+    What waits for a bot has a consumer of its own, so that a full queue holds up nobody else.
+    """
     engine = (
         Consumer(EVENTS, "ENGINE", "lb.ev.>", max_pending=2000),
         Consumer(EVENTS, "GATES", "lb.ev.>", max_pending=500, pinned=True),
-        Consumer(RETRY, "DUE", "lb.due.>", max_pending=500),
+        Consumer(CRON, "TICKS", "lb.tick.>", max_pending=100),
         Consumer(AUDIT, "WRITER", ">", max_pending=5000, pinned=True),
     )
-    return engine + tuple(
+    work = (
         Consumer(WORK, bot.name, f"lb.work.{bot.name}", bot.constraints.max_concurrent_jobs)
         for bot in fleet.bots
     )
+    waiting = (
+        Consumer(RETRY, bot.name, f"lb.due.{bot.name}", max_pending=WAITING) for bot in fleet.bots
+    )
+    return (*engine, *work, *waiting)
 
 
 def users(fleet: Fleet, outside: Iterable[str] = ()) -> tuple[User, ...]:
@@ -234,7 +251,10 @@ def _guest(
 
 _OUTSIDE: Final = re.compile(rf"({'|'.join(OUTSIDE_FAMILIES)})\.[a-z0-9_-]+", re.ASCII)
 _NEXT: Final = "$JS.API.CONSUMER.MSG.NEXT."
-_ALL_STREAMS: Final = (EVENTS, DECISIONS, WORK, RETRY, ATTEMPTS, OUTCOMES, CONTROL, AUDIT)
+_ALL_STREAMS: Final = (
+    *(EVENTS, DECISIONS, WORK, RETRY, ATTEMPTS, OUTCOMES, CONTROL, AUDIT),
+    *(CRON, STATE),
+)
 
 _CORE_USERS: Final = (
     User("system", SYSTEM),
@@ -244,8 +264,8 @@ _CORE_USERS: Final = (
         CORE,
         (
             *("lb.ev.gate.>", "lb.ev.engine.>", "lb.dec.>", "lb.work.>", "lb.retry.>"),
-            *("lb.out.dead.>", "lb.ctl.engine.>", "_R_.>"),
-            *_pull(EVENTS, RETRY, DECISIONS, ATTEMPTS, OUTCOMES, CONTROL),
+            *("lb.out.dead.>", "lb.ctl.engine.>", "lb.due.>", "lb.cron.>", "lb.state.>", "_R_.>"),
+            *_pull(EVENTS, RETRY, CRON, DECISIONS, ATTEMPTS, OUTCOMES, CONTROL),
             *_look_up(*_ALL_STREAMS),
             *_scan(*_ALL_STREAMS),
         ),
@@ -255,7 +275,7 @@ _CORE_USERS: Final = (
         "runner",
         ("lb.att.>", "lb.out.>", "lb.retry.>", "lb.ctl.runner.>"),
         pulls=WORK,
-        looks_up=(OUTCOMES, ATTEMPTS),
+        looks_up=(OUTCOMES, ATTEMPTS, CONTROL),
     ),
     _guest("audit", pulls=AUDIT, looks_up=(AUDIT,)),
 )

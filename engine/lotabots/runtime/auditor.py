@@ -12,11 +12,14 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lotabots.audit.record import leaf
+from lotabots.policy.project_broker import AUDIT
+from lotabots.runtime.ledger import RETRY_S
+from lotabots.runtime.ports import BusError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
-    from lotabots.runtime.ports import Delivery, Inlet
+    from lotabots.runtime.ports import Delivery, Inlet, Stored
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +40,32 @@ class AuditSink(Protocol):
         ...
 
 
+class Follows(Protocol):
+    """Looks up what a stream holds, one message after the other."""
+
+    async def following(self, stream: str, subject: str, sequence: int, /) -> Stored | None:
+        """The first message on `subject` at or after `sequence`, if there is one.
+
+        Raises:
+            BusError: no answer.
+        """
+        ...
+
+
 class GapError(Exception):
     """The audit stream skips a sequence: records are lost, and nothing may hide it."""
 
 
 class Auditor:
-    """Writes the audit log."""
+    """Writes the audit log. `reads` finds the records that a broken connection swallowed."""
 
-    def __init__(self, *, inlet: Inlet, sink: AuditSink) -> None:
+    def __init__(self, *, inlet: Inlet, sink: AuditSink, reads: Follows) -> None:
         self._inlet = inlet
         self._sink = sink
+        self._reads = reads
 
     async def run(self) -> None:
-        """Write until cancelled.
+        """Write until cancelled; a batch that is being written is finished first.
 
         Raises:
             GapError: a record is missing.
@@ -59,24 +75,53 @@ class Auditor:
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Log a batch, sign a checkpoint over it, acknowledge."""
-        fresh = [d for d in deliveries if d.sequence > self._sink.last_sequence]
-        expected = self._sink.last_sequence
-        for delivery in fresh:
-            expected += 1
-            if delivery.sequence != expected:
-                raise GapError(f"audit record {expected} is missing; {delivery.sequence} came")
-        entries = [_leaf(delivery) for delivery in fresh]
-        if entries:
-            # Shielded: a cancelled write would leave the sink between two states.
-            await asyncio.shield(asyncio.to_thread(self._write, entries))
+        fresh: list[Delivery | Stored] = sorted(
+            (d for d in deliveries if d.sequence > self._sink.last_sequence),
+            key=lambda delivery: delivery.sequence,
+        )
+        if fresh and fresh[-1].sequence != self._sink.last_sequence + len(fresh):
+            fresh = await self._complete(fresh[-1].sequence)
+        if fresh:
+            await _to_the_end(asyncio.to_thread(self._write, [_leaf(d) for d in fresh]))
         await self._inlet.ack(deliveries)
+
+    async def _complete(self, last: int) -> list[Delivery | Stored]:
+        """All records after the last one in the log, up to `last`, from the stream itself.
+
+        Deliveries that were lost on the way come again when their lease ends, after newer ones.
+        """
+        first = self._sink.last_sequence + 1
+        return [await self._record(sequence) for sequence in range(first, last + 1)]
+
+    async def _record(self, sequence: int) -> Stored:
+        while True:
+            try:
+                found = await self._reads.following(AUDIT, ">", sequence)
+            except BusError as error:
+                log.warning("auditor.read", extra={"error": str(error)})
+                await asyncio.sleep(RETRY_S)
+                continue
+            if found is None or found.sequence != sequence:
+                came = found.sequence if found else "nothing"
+                raise GapError(f"audit record {sequence} is missing; {came} follows")
+            return found
 
     def _write(self, entries: Sequence[bytes]) -> None:
         self._sink.append(entries)
         self._sink.publish()
 
 
-def _leaf(delivery: Delivery) -> bytes:
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for `work` even when cancelled: the log has one writer, which must be done with it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _leaf(delivery: Delivery | Stored) -> bytes:
     origin = delivery.headers.get("Nats-Stream-Source", "")
     return leaf(
         delivery.sequence,

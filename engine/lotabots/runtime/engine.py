@@ -9,31 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import structs
 
-from lotabots.model.envelope import decode_envelope
-from lotabots.policy.decide import decide_bytes
+from lotabots.policy.decision import StartJob
 from lotabots.policy.payload import PayloadError
 from lotabots.policy.state import State
 from lotabots.runtime.record import (
     Record,
+    decided,
     jobs_of,
     message_of,
     record_of,
     stamp_of,
     token_of,
-    work_message,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lotabots.model.envelope import Envelope, Stamp
+    from lotabots.policy.contract import Job
     from lotabots.policy.decision import Decision
     from lotabots.policy.rules import Policy
+    from lotabots.runtime.dispatcher import Dispatcher
     from lotabots.runtime.ledger import Ledger
-    from lotabots.runtime.ports import Delivery, Inlet, Outgoing
+    from lotabots.runtime.ports import Delivery, Inlet
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +43,19 @@ BATCH: Final = 100
 LANES: Final = 3
 """Batches at work at the same time: while one waits for the server, another is decided."""
 
-FULL_S: Final = 1.0
-"""How long an event waits whose job does not fit into its bot's queue."""
-
 
 class Ruling(NamedTuple):
-    """A delivery with the record of its decision and the token it is stored under."""
+    """A delivery with the record of its decision and the token it is stored under.
+
+    `envelope` and `payload` are what the decision was made on, where there is a job to give out.
+    """
 
     delivery: Delivery
+    stamp: Stamp
     token: str
     record: Record
+    envelope: Envelope | None
+    payload: Any = None
 
 
 class Board:
@@ -70,12 +75,14 @@ class Engine:
         *,
         inlet: Inlet,
         ledger: Ledger,
+        dispatcher: Dispatcher,
         name: str,
     ) -> None:
         self._policy = policy
         self._board = board
         self._inlet = inlet
         self._ledger = ledger
+        self._dispatcher = dispatcher
         self._name = name
 
     async def run(self) -> None:
@@ -96,23 +103,25 @@ class Engine:
             await self._settled(ruling) if ack.conflict else ruling
             for ruling, ack in zip(rulings, acks, strict=True)
         ]
-        late = await self._queue(settled)
-        await self._inlet.ack([r.delivery for r in settled if r.delivery.sequence not in late])
-        for ruling in settled:
-            if ruling.delivery.sequence in late:
-                await self._inlet.later(ruling.delivery, FULL_S)
+        await self._dispatcher.queue([job for ruling in settled for job in self._jobs(ruling)])
+        await self._inlet.ack(deliveries)
 
     def _rule(self, delivery: Delivery, *, duplicate: bool = False) -> Ruling:
         stamp = stamp_of(delivery)
-        token = f"seq-{delivery.sequence}" if duplicate else token_of(delivery, stamp.source)
         if duplicate:
             stamp = structs.replace(stamp, duplicate=True)
         board = self._board
-        step = decide_bytes(self._policy, board.state, delivery.body, stamp, delivery.stored_at)
-        board.state = State(step.state.bots, step.state.rollout)
+        step, envelope = decided(self._policy, board.state, delivery, stamp)
+        if step.state is not board.state:
+            board.state = State(step.state.bots, step.state.rollout)
         decision = _bots_only(step.decision)
-        step = structs.replace(step, decision=decision)
-        return Ruling(delivery, token, record_of(delivery, step, token, engine=self._name))
+        token = token_of(stamp.source, decision.event_id, delivery.sequence)
+        if duplicate:
+            token = f"seq-{delivery.sequence}"
+        jobs = [effect for effect in step.effects if isinstance(effect, StartJob)]
+        record = record_of(delivery, decision, jobs, token=token, engine=self._name)
+        payload = jobs[0].payload if jobs else None
+        return Ruling(delivery, stamp, token, record, envelope, payload)
 
     async def _settled(self, ruling: Ruling) -> Ruling:
         """What to do about an event that was decided before: act on that, or call it a duplicate.
@@ -122,28 +131,22 @@ class Engine:
         """
         stored = await self._ledger.record(ruling.token)
         if stored.sequence == ruling.delivery.sequence:
-            return ruling._replace(record=stored)
+            return ruling._replace(record=stored, payload=None)
         copy = self._rule(ruling.delivery, duplicate=True)
         copy = copy._replace(record=structs.replace(copy.record, duplicate_of=stored.sequence))
         await self._ledger.store([message_of(copy.record, copy.token)])
         return copy
 
-    async def _queue(self, rulings: Sequence[Ruling]) -> set[int]:
-        """Queue the jobs of all rulings; the sequences of events some of whose jobs do not fit."""
-        messages: list[Outgoing] = []
-        owners: list[int] = []
-        for ruling in rulings:
-            if ruling.record.jobs:
-                payload = self._payload(ruling.delivery)
-                for job in jobs_of(ruling.record, ruling.delivery, ruling.token, payload=payload):
-                    messages.append(work_message(job))
-                    owners.append(ruling.delivery.sequence)
-        acks = await self._ledger.store(messages)
-        return {owner for owner, ack in zip(owners, acks, strict=True) if ack.full}
+    def _jobs(self, ruling: Ruling) -> list[Job]:
+        if not ruling.record.jobs or ruling.envelope is None:
+            return []
+        payload = ruling.payload or self._payload(ruling.envelope)
+        return jobs_of(
+            ruling.record, ruling.envelope, ruling.stamp, token=ruling.token, payload=payload
+        )
 
-    def _payload(self, delivery: Delivery) -> object:
-        """The checked payload of an event that was dispatched, so it can be decoded."""
-        envelope = decode_envelope(delivery.body)
+    def _payload(self, envelope: Envelope) -> object:
+        """The checked payload of an event that was dispatched before."""
         try:
             return self._policy.events[envelope.type].reader.read(envelope.payload)
         except (KeyError, PayloadError) as error:
@@ -154,5 +157,7 @@ class Engine:
 
 def _bots_only(decision: Decision) -> Decision:
     """The verdicts on bots; gates are decided where their state is (see `gatekeeper`)."""
+    if not any(v.target.startswith("gate.") for v in decision.verdicts):
+        return decision
     verdicts = tuple(v for v in decision.verdicts if not v.target.startswith("gate."))
     return structs.replace(decision, verdicts=verdicts)

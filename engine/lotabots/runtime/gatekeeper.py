@@ -1,9 +1,9 @@
 """The gatekeeper: feeds events to the gates, in the order of the stream, in one process at a time.
 
-Its consumer is pinned to one client; the others stand by. The state of the gates is nowhere
-stored: it is what the events of the longest window make of it, so whoever takes over reads them
-again, with effects muted. A gate's event has an id made of gate, key and causes, so feeding twice
-emits once.
+Its consumer is pinned to one client; the others stand by. The state of the gates is what the
+events of the stream make of it, one after the other, so whoever takes over reads the newest
+snapshot and the events since then. Feeding an event twice does once what it does: its decision is
+stored by compare and swap, and a gate's event has an id made of gate, key and causes.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from datetime import timedelta
+import zlib
+from contextlib import aclosing
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
 from msgspec import Raw, structs
 
 from lotabots.model.envelope import Envelope, encode_envelope
+from lotabots.policy.contract import event_token
 from lotabots.policy.correlate import advance
-from lotabots.policy.decide import decide_bytes
-from lotabots.policy.decision import EmitEvent, Ignore, Reject
-from lotabots.policy.project_broker import event_subject
-from lotabots.policy.state import State
-from lotabots.runtime.ports import Outgoing
+from lotabots.policy.decision import EmitEvent, GateDropped
+from lotabots.policy.project_broker import DECISIONS, EVENTS, STATE, event_subject
+from lotabots.policy.state import State, state_from_json, state_to_json
+from lotabots.runtime.ledger import RETRY_S
+from lotabots.runtime.ports import BusError, Outgoing
 from lotabots.runtime.record import (
     CAUSE,
     HOPS,
+    decided,
     message_of,
     record_of,
     stamp_of,
@@ -34,7 +38,7 @@ from lotabots.runtime.record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from lotabots.policy.decision import Effect, Step
@@ -48,12 +52,24 @@ BATCH: Final = 50
 TICK_S: Final = 1.0
 """How often gates that wait for silence are looked at."""
 
+SNAPSHOT_EVERY: Final = 500
+"""A snapshot is stored after so many events, and whenever `CALM_TICKS` have passed with any."""
+
+CALM_TICKS: Final = 5
+SNAPSHOT: Final = "lb.state.gates"
+MAX_SNAPSHOT: Final = 900_000
+"""Bytes. A larger state is not stored; whoever takes over then reads more events instead."""
+
 
 class History(Protocol):
     """Reads events again that were already acknowledged."""
 
-    def since(self, start: datetime, /, *, before: int) -> AsyncIterator[Delivery]:
-        """The events stored at `start` or later, with sequences below `before`, in order."""
+    def all(self, stream: str, subject: str, *, first: int = 1) -> AsyncGenerator[Delivery, None]:
+        """The messages of `stream` on `subject` from sequence `first` to the end of now.
+
+        Raises:
+            BusError: no answer.
+        """
         ...
 
 
@@ -79,7 +95,9 @@ class Gatekeeper:
         self._key = key
         self._name = name
         self._state = State()
-        self._last = -1
+        self._last = 0
+        self._saved = 0
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Feed until cancelled."""
@@ -89,83 +107,146 @@ class Gatekeeper:
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Feed a batch of events, one after the other, and acknowledge them."""
-        for delivery in deliveries:
-            if delivery.sequence <= self._last:
-                continue  # fed before, only the acknowledgement was lost
-            if delivery.sequence != self._last + 1:
-                await self._catch_up(delivery)
-            await self._feed(delivery)
-            self._last = delivery.sequence
+        async with self._turn:
+            for delivery in deliveries:
+                if delivery.sequence > self._last + 1:
+                    await self._read_on(before=delivery.sequence)
+                if delivery.sequence > self._last:
+                    await self._feed(delivery)
+            if self._last - self._saved >= SNAPSHOT_EVERY:
+                await self._save()
         await self._inlet.ack(deliveries)
 
+    async def tick(self) -> None:
+        """Do what time alone brings about; never before everything that is stored was read."""
+        async with self._turn:
+            if self._advanced().effects:
+                await self._read_on()
+            step = self._advanced()
+            self._state = step.state
+            await self._perform(step.effects, self._clock.now(), again=True)
+
     async def _feed_for_ever(self) -> None:
+        async with self._turn:
+            await self._read_on()
         while True:
             await self.handle(await self._inlet.take(BATCH))
 
     async def _tick_for_ever(self) -> None:
+        ticks = 0
         while True:
             await asyncio.sleep(TICK_S)
-            if self._last >= 0:
-                now = self._clock.now()
-                step = advance(self._policy, self._state, now)
-                self._state = step.state
-                await self._emit(step.effects, now)
+            await self.tick()
+            ticks += 1
+            if ticks % CALM_TICKS == 0 and self._last > self._saved:
+                async with self._turn:
+                    await self._save()
+
+    def _advanced(self) -> Step:
+        return advance(self._policy, self._state, self._clock.now())
 
     async def _feed(self, delivery: Delivery) -> None:
-        step = self._decide(delivery)
-        if not any(v.target.startswith("gate.") for v in step.decision.verdicts):
+        """Decide, record and perform; events must come in the order of the stream."""
+        self._last = delivery.sequence
+        stamp = stamp_of(delivery)
+        step = decided(self._policy, self._state, delivery, stamp).step
+        verdicts = tuple(v for v in step.decision.verdicts if v.target.startswith("gate."))
+        if not verdicts:
             return
-        token = f"{token_of(delivery, stamp_of(delivery).source)}.gates"
-        record = record_of(delivery, step, token, engine=self._name)
-        message = message_of(structs.replace(record, jobs=()), token)
-        (ack,) = await self._ledger.store([message])
+        decision = structs.replace(step.decision, verdicts=verdicts)
+        token = f"{token_of(stamp.source, decision.event_id, delivery.sequence)}.gates"
+        record = record_of(delivery, decision, (), token=token, engine=self._name)
+        (ack,) = await self._ledger.store([message_of(record, token)])
         if ack.conflict and (await self._ledger.record(token)).sequence != delivery.sequence:
             return  # another event has this id; the engine records that it is a duplicate
-        self._state = step.state
-        await self._emit(step.effects, delivery.stored_at)
+        self._state = State(gates=step.state.gates)
+        await self._perform(step.effects, delivery.stored_at, again=ack.conflict)
 
-    def _decide(self, delivery: Delivery) -> Step:
-        """The decision on gates alone; what bots would do is the engine's."""
-        now = delivery.stored_at
-        step = decide_bytes(self._policy, self._state, delivery.body, stamp_of(delivery), now)
-        verdicts = tuple(v for v in step.decision.verdicts if v.target.startswith("gate."))
-        return structs.replace(
-            step,
-            state=State(gates=step.state.gates),
-            decision=structs.replace(step.decision, verdicts=verdicts),
-        )
+    async def _read_on(self, *, before: int = 0) -> None:
+        """Feed what is stored after the last event that was fed, up to `before` or the end."""
+        await self._adopt_snapshot()
+        first = self._last + 1
+        while True:
+            try:
+                await self._read(before)
+            except BusError as error:
+                log.warning("gates.read", extra={"error": str(error)})
+                await asyncio.sleep(RETRY_S)
+            else:
+                break
+        log.info("gates.read", extra={"first": first, "last": self._last})
 
-    async def _catch_up(self, delivery: Delivery) -> None:
-        """Make the state that the events before `delivery` leave, without their effects."""
-        self._state = State()
-        window = max((rule.spec.within for rule in self._policy.gates.values()), default=0)
-        start = delivery.stored_at - timedelta(microseconds=window)
-        seen: set[str] = set()
-        count = 0
-        async for earlier in self._history.since(start, before=delivery.sequence):
-            count += 1
-            step = self._decide(earlier)
-            if all(isinstance(v, Ignore | Reject) for v in step.decision.verdicts):
-                continue
-            token = token_of(earlier, stamp_of(earlier).source)
-            if token not in seen:
-                seen.add(token)
-                self._state = step.state
-        log.info("gates.caught_up", extra={"events": count, "to": delivery.sequence})
+    async def _read(self, before: int) -> None:
+        events = self._history.all(EVENTS, "lb.ev.>", first=self._last + 1)
+        async with aclosing(events):
+            async for delivery in events:
+                if before and delivery.sequence >= before:
+                    return
+                await self._feed(delivery)
 
-    async def _emit(self, effects: Sequence[Effect], now: datetime) -> None:
-        emitted = [effect for effect in effects if isinstance(effect, EmitEvent)]
-        await self._ledger.store([self._message(effect, now) for effect in emitted])
+    async def _adopt_snapshot(self) -> None:
+        stored = await self._ledger.last(STATE, SNAPSHOT)
+        if stored is None:
+            return
+        found = msgspec.json.decode(zlib.decompress(stored.body))
+        if found["sequence"] > self._last:
+            self._state = state_from_json(found["state"])
+            self._last = self._saved = found["sequence"]
 
-    def _message(self, effect: EmitEvent, now: datetime) -> Outgoing:
+    async def _save(self) -> None:
+        state = {"sequence": self._last, "state": state_to_json(self._state)}
+        body = zlib.compress(msgspec.json.encode(state), 1)
+        self._saved = self._last
+        if len(body) > MAX_SNAPSHOT:
+            log.warning("gates.snapshot_too_large", extra={"bytes": len(body)})
+            return
+        await self._ledger.store([Outgoing(SNAPSHOT, body)])
+
+    async def _perform(self, effects: Sequence[Effect], now: datetime, *, again: bool) -> None:
+        """Emit what gates emit, record what they gave up; `again` if it may have been done."""
+        messages = []
+        for effect in effects:
+            if isinstance(effect, EmitEvent):
+                name = self._id(effect)
+                if not (again and await self._is_decided(effect.source, name)):
+                    messages.append(self._event(effect, name, now))
+            elif isinstance(effect, GateDropped):
+                messages.append(_given_up(effect, now))
+        await self._ledger.store(messages)
+
+    async def _is_decided(self, source: str, name: str) -> bool:
+        subject = f"lb.dec.{event_token(source, name)}"
+        return await self._ledger.last(DECISIONS, subject) is not None
+
+    def _id(self, effect: EmitEvent) -> str:
         named = "\0".join((effect.source, effect.type, effect.key, *effect.causes))
+        return hmac.new(self._key, named.encode(), sha256).hexdigest()
+
+    def _event(self, effect: EmitEvent, name: str, now: datetime) -> Outgoing:
         envelope = Envelope(
-            id=hmac.new(self._key, named.encode(), sha256).hexdigest(),
+            id=name,
             timestamp=now,
             source=effect.source,
             type=effect.type,
             payload=Raw(effect.payload.encode()),
         )
-        headers = {HOPS: str(effect.hops), CAUSE: " ".join(effect.causes)[:1024]}
+        headers = {
+            HOPS: str(effect.hops),
+            CAUSE: " ".join(effect.causes)[:1024],
+            "Nats-Msg-Id": name,
+        }
         subject = event_subject(effect.source, effect.type)
         return Outgoing(subject, encode_envelope(envelope), headers)
+
+
+def _given_up(effect: GateDropped, now: datetime) -> Outgoing:
+    body = {
+        "gate": effect.gate,
+        "key": effect.key,
+        "reason": effect.reason,
+        "causes": effect.causes,
+        "at": now.isoformat(),
+    }
+    named = "\0".join((effect.gate, effect.key, effect.reason, *effect.causes))
+    once = {"Nats-Msg-Id": sha256(named.encode()).hexdigest()}
+    return Outgoing("lb.ctl.engine.gave_up", msgspec.json.encode(body), once)

@@ -1,13 +1,15 @@
-"""The mover: puts jobs whose wait for the next attempt is over back into their bot's queue."""
+"""The mover of a bot: brings what waits for its queue into it, when there is room.
+
+Two kinds of jobs wait: those whose pause before the next attempt is over (the server puts them
+here by its schedule), and those that found the queue full.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from lotabots.policy.contract import Job
-from lotabots.runtime.record import work_message
+from lotabots.policy.project_broker import WAITING
+from lotabots.runtime.ports import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,30 +17,35 @@ if TYPE_CHECKING:
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Delivery, Inlet
 
-BATCH: Final = 100
-FULL_S: Final = 1.0
+SHORTEST_S: Final = 0.05
+LONGEST_S: Final = 1.0
+"""How long jobs that found the queue full wait before they try again: longer each time in vain."""
 
 
 class Mover:
-    """Moves jobs that are due."""
+    """Moves the jobs of one bot."""
 
-    def __init__(self, *, inlet: Inlet, ledger: Ledger) -> None:
+    def __init__(self, bot: str, *, inlet: Inlet, ledger: Ledger) -> None:
+        self._subject = f"lb.work.{bot}"
         self._inlet = inlet
         self._ledger = ledger
+        self._pause = SHORTEST_S
 
     async def run(self) -> None:
         """Move until cancelled."""
         while True:
-            await self.handle(await self._inlet.take(BATCH))
+            await self.handle(await self._inlet.take(WAITING))
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Queue a batch of jobs; the message ids are those of the attempts, so twice is once."""
-        jobs = [_JOB.decode(delivery.body) for delivery in deliveries]
-        acks = await self._ledger.store([work_message(job) for job in jobs])
-        await self._inlet.ack([d for d, ack in zip(deliveries, acks, strict=True) if not ack.full])
+        """Queue a batch of jobs. A message that comes again is known by its place in the stream."""
+        acks = await self._ledger.store([self._moved(delivery) for delivery in deliveries])
+        moved = [d for d, ack in zip(deliveries, acks, strict=True) if not ack.full]
+        self._pause = SHORTEST_S if moved else min(self._pause * 2, LONGEST_S)
+        await self._inlet.ack(moved)
         for delivery, ack in zip(deliveries, acks, strict=True):
             if ack.full:
-                await self._inlet.later(delivery, FULL_S)
+                await self._inlet.later(delivery, self._pause)
 
-
-_JOB: Final = msgspec.json.Decoder(Job)
+    def _moved(self, delivery: Delivery) -> Outgoing:
+        named = {"Nats-Msg-Id": f"due/{delivery.sequence}"}
+        return Outgoing(self._subject, delivery.body, named)

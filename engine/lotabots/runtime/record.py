@@ -6,21 +6,26 @@ swap on its subject). Whoever finds it there acts on *it*, not on a decision of 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
-from lotabots.model.envelope import MalformedError, Stamp, decode_envelope
+from lotabots.model.envelope import MAX_EVENT, Envelope, Event, Stamp, read_envelope
 from lotabots.policy.contract import Cause, Job, event_token, job_id
-from lotabots.policy.decision import StartJob
-from lotabots.policy.payload import encode
+from lotabots.policy.decide import decide, decide_bytes
+from lotabots.policy.payload import DECODE_ERRORS, encode
 from lotabots.policy.project_broker import source_of
 from lotabots.runtime.ports import ONLY_FIRST, Outgoing
 
 if TYPE_CHECKING:
-    from lotabots.policy.decision import Step
+    from collections.abc import Sequence
+
+    from lotabots.policy.decision import Decision, StartJob, Step
+    from lotabots.policy.rules import Policy
+    from lotabots.policy.state import State
     from lotabots.runtime.ports import Delivery
 
 HOPS: Final = "Lotabots-Hops"
@@ -51,6 +56,13 @@ class Record(Struct, frozen=True):
     version: int = 1
 
 
+class Ruled(NamedTuple):
+    """A step with the envelope it was decided for; None if that could not be read."""
+
+    step: Step
+    envelope: Envelope | None
+
+
 def stamp_of(delivery: Delivery) -> Stamp:
     """What the engine knows of an event from where it came and how."""
     source = source_of(delivery.subject)
@@ -65,26 +77,36 @@ def stamp_of(delivery: Delivery) -> Stamp:
     )
 
 
-def token_of(delivery: Delivery, source: str) -> str:
-    """The subject token under which the decision on an event is stored."""
+def token_of(source: str, event_id: str, sequence: int) -> str:
+    """The subject token under which the decision on an event is stored.
+
+    An event that has no readable id is known by its place in the stream.
+    """
+    return event_token(source, event_id) if event_id else f"seq-{sequence}"
+
+
+def decided(policy: Policy, state: State, delivery: Delivery, stamp: Stamp) -> Ruled:
+    """The decision on the event in `delivery`, at the time it was stored."""
+    now = delivery.stored_at
     try:
-        return event_token(source, decode_envelope(delivery.body).id)
-    except MalformedError:
-        return f"seq-{delivery.sequence}"
+        envelope = read_envelope(delivery.body) if len(delivery.body) <= MAX_EVENT else None
+    except DECODE_ERRORS:
+        envelope = None
+    if envelope is None:  # the reason is worth a second look
+        return Ruled(decide_bytes(policy, state, delivery.body, stamp, now), None)
+    return Ruled(decide(policy, state, Event(envelope, stamp), now), envelope)
 
 
-def record_of(delivery: Delivery, step: Step, token: str, *, engine: str) -> Record:
-    """The record of `step`, the decision on `delivery`."""
+def record_of(
+    delivery: Delivery, decision: Decision, jobs: Sequence[StartJob], *, token: str, engine: str
+) -> Record:
+    """The record of `decision` on `delivery`, which gives out `jobs`."""
     return Record(
         delivery.subject,
         delivery.sequence,
         sha256(delivery.body).hexdigest(),
-        Raw(msgspec.json.encode(step.decision)),
-        tuple(
-            JobRef(job_id(token, effect.bot), effect.bot, effect.action)
-            for effect in step.effects
-            if isinstance(effect, StartJob)
-        ),
+        Raw(_ENCODER.encode(decision)),
+        tuple(JobRef(job_id(token, job.bot), job.bot, job.action) for job in jobs),
         engine=engine,
     )
 
@@ -103,12 +125,15 @@ def read_record(body: bytes) -> Record:
     return _RECORD.decode(body)
 
 
-def jobs_of(record: Record, delivery: Delivery, token: str, *, payload: Any) -> list[Job]:  # noqa: ANN401 - decoded by type
-    """The jobs that `record` gives out, for the event in `delivery` with its checked payload."""
-    if not record.jobs:
-        return []
-    envelope = decode_envelope(delivery.body)
-    stamp = stamp_of(delivery)
+def jobs_of(
+    record: Record,
+    envelope: Envelope,
+    stamp: Stamp,
+    *,
+    token: str,
+    payload: Any,  # noqa: ANN401 - decoded by type
+) -> list[Job]:
+    """The jobs that `record` gives out, for the event in `envelope` with its checked payload."""
     correlation = envelope.correlation_id
     cause = Cause(
         envelope.id,
@@ -135,13 +160,35 @@ def jobs_of(record: Record, delivery: Delivery, token: str, *, payload: Any) -> 
 
 def work_message(job: Job) -> Outgoing:
     """The message that queues an attempt of `job`; a second one within minutes is dropped."""
-    named = {"Nats-Msg-Id": f"{job.job}/{job.attempt}"}
-    return Outgoing(f"lb.work.{job.bot}", msgspec.json.encode(job), named)
+    return Outgoing(f"lb.work.{job.bot}", msgspec.json.encode(job), _named(job))
+
+
+def waiting_message(job: Job) -> Outgoing:
+    """The message that lets an attempt of `job` wait for room in its bot's queue."""
+    return Outgoing(f"lb.due.{job.bot}", msgspec.json.encode(job), _named(job))
+
+
+def scheduled_message(job: Job, due: datetime) -> Outgoing:
+    """The message that brings `job` when it is `due`.
+
+    It is a schedule of the server: a job that waits so holds neither a slot nor a lease.
+    """
+    at = due.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Outgoing(
+        f"lb.retry.{job.bot}.{job.job}.{job.attempt}",
+        msgspec.json.encode(job),
+        {"Nats-Schedule": f"@at {at}", "Nats-Schedule-Target": f"lb.due.{job.bot}"},
+    )
+
+
+def _named(job: Job) -> dict[str, str]:
+    return {"Nats-Msg-Id": f"{job.job}/{job.attempt}"}
 
 
 class _Digested(Struct):
     digest: str
 
 
+_ENCODER: Final = msgspec.json.Encoder()
 _RECORD: Final = msgspec.json.Decoder(Record)
 _DIGEST: Final = msgspec.json.Decoder(_Digested)

@@ -1,50 +1,55 @@
 """The worker: takes jobs from the queues of the bots it serves and sees each to its one outcome.
 
-A job's attempt starts with a record that only one queue message may write, keeps its lease by
-signs of life, publishes what the contract allows as the bot, and ends with an outcome that is
-written once. Only then is the message acknowledged. What a crash leaves half done comes again
-under the same ids.
+An attempt is claimed by a record that only one queue message may write, keeps its lease by signs
+of life, and is over with a second record that is written once. What becomes of the job (another
+attempt, or its outcome) is in that record. Killed anywhere, the message comes again and whoever
+gets it goes on after the last record that was written.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct, structs
 
 from lotabots.diagnostics import codes
-from lotabots.model.envelope import encode_envelope
-from lotabots.policy.contract import (
-    MAX_LINES,
-    ActionContract,
-    Emitted,
-    Job,
-    Violation,
-    event_of,
-    finish_line,
-    read_line,
-)
-from lotabots.policy.project_broker import ATTEMPTS, LEASE_S, OUTCOMES
+from lotabots.policy.breaker import Signal
+from lotabots.policy.contract import Job
+from lotabots.policy.project_broker import ATTEMPTS, LEASE_S
 from lotabots.policy.retry import delay
-from lotabots.runtime.ports import ONLY_FIRST, KeepError, Outgoing, RunReport
-from lotabots.runtime.record import CAUSE, HOPS
+from lotabots.runtime.attempt import Ended, Fault, Lines, Result
+from lotabots.runtime.ports import ONLY_FIRST, Outgoing
+from lotabots.runtime.record import scheduled_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime, timedelta
 
-    from lotabots.model.bot import Bot, RetryPolicy
-    from lotabots.policy.contract import Contracts
+    from lotabots.model.bot import Bot
+    from lotabots.runtime.attempt import Runner
+    from lotabots.runtime.guard import Guard
     from lotabots.runtime.ledger import Ledger
-    from lotabots.runtime.ports import Clock, Delivery, Executor, Inlet, Keep
-
-log = logging.getLogger(__name__)
+    from lotabots.runtime.ports import Clock, Delivery, Inlet
 
 SIGN_OF_LIFE_S: Final = LEASE_S / 3
 DONE, DEAD = "done", "dead"
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """The record that an attempt began: `message` is the queue message that may run it."""
+
+    job: str
+    bot: str
+    action: str
+    attempt: int
+    decision: str
+    message: int
+    worker: str
+    at: str
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -75,38 +80,31 @@ class Desk(NamedTuple):
     publish: Ledger
 
 
-class Fault(NamedTuple):
-    """Why an attempt did not do its work; `final` if another attempt cannot help."""
-
-    code: str
-    reason: str
-    final: bool
-
-
 class Worker:
-    """Runs the jobs of the bots at `desks`. `core` writes records, `key` makes event ids."""
+    """Serves the bots at `desks`. `core` writes records; jobs older than `max_age` do not wait."""
 
     def __init__(
         self,
-        contracts: Contracts,
-        executor: Executor,
+        runner: Runner,
+        guard: Guard,
         *,
         desks: Mapping[str, Desk],
         core: Ledger,
         clock: Clock,
-        key: bytes,
         name: str,
+        max_age: timedelta,
     ) -> None:
-        self._contracts = contracts
-        self._executor = executor
+        self._runner = runner
+        self._guard = guard
         self._desks = desks
         self._core = core
         self._clock = clock
-        self._key = key
         self._name = name
+        self._max_age = max_age
+        self._at_work: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
-        """Serve all desks until cancelled; runs under way are ended and come again."""
+        """Serve all desks until cancelled; runs under way are ended and given back."""
         async with asyncio.TaskGroup() as desks:
             for desk in self._desks.values():
                 desks.create_task(self._serve(desk))
@@ -122,194 +120,137 @@ class Worker:
                 run.add_done_callback(lambda _run: slots.release())
 
     async def handle(self, desk: Desk, delivery: Delivery) -> None:
-        """See one queue message to its end and acknowledge it."""
+        """See one queue message to its end and acknowledge it; cancelled, give it back at once."""
         job = _JOB.decode(delivery.body)
-        if await self._is_mine(job, delivery):
-            alive = asyncio.create_task(self._keep_alive(desk, delivery))
-            try:
-                await self._attempt(desk, job)
-            finally:
-                alive.cancel()
+        try:
+            # A message that comes again while its run goes on here waits for the end of that run.
+            alone = self._at_work.setdefault((job.job, job.attempt), asyncio.Lock())
+            async with self._lease(desk.inlet, delivery), alone:
+                await self._see_through(desk, job, delivery)
+        except asyncio.CancelledError:
+            await desk.inlet.later(delivery, 0)
+            raise
         await desk.inlet.ack([delivery])
 
-    async def _is_mine(self, job: Job, delivery: Delivery) -> bool:
-        """Whether this message is the one that may run this attempt, and the job is not over.
+    @contextlib.asynccontextmanager
+    async def _lease(self, inlet: Inlet, delivery: Delivery) -> AsyncIterator[None]:
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(SIGN_OF_LIFE_S)
+                await inlet.working(delivery)
 
-        A second copy of a message has another sequence; the first one's record stands.
-        """
-        if await self._core.last(OUTCOMES, f"lb.out.*.{job.bot}.{job.job}") is not None:
-            return False
-        if await self._core.last(ATTEMPTS, _attempt_subject(job, "ended")) is not None:
-            return False
-        subject = _attempt_subject(job, "started")
-        body = {
-            "job": job.job,
-            "bot": job.bot,
-            "action": job.action,
-            "attempt": job.attempt,
-            "decision": job.decision,
-            "message": delivery.sequence,
-            "worker": self._name,
-            "at": self._now().isoformat(),
-        }
-        (ack,) = await self._core.store([_outgoing(subject, body, ONLY_FIRST)])
-        if not ack.conflict:
-            return True
-        stored = await self._core.last(ATTEMPTS, subject)
-        return stored is not None and msgspec.json.decode(stored.body)["message"] == (
-            delivery.sequence
-        )
-
-    async def _keep_alive(self, desk: Desk, delivery: Delivery) -> None:
-        while True:
-            await asyncio.sleep(SIGN_OF_LIFE_S)
-            await desk.inlet.working(delivery)
-
-    async def _attempt(self, desk: Desk, job: Job) -> None:
-        contract = self._contracts.get(job.bot, job.action)
-        refusal = self._executor.refusal(job.bot, job.action)
-        if contract is None or refusal:
-            said = refusal or f"`{job.bot}` has no action `{job.action}` any more"
-            fault = Fault(codes.NO_EXECUTOR.code, said, final=True)
-            await self._end(desk, job, _Lines(contract), fault)
-            return
-        lines = _Lines(contract)
-
-        async def on_line(raw: bytes, keep: Keep) -> None:
-            emitted = await lines.take(raw, keep, job)
-            if emitted is not None:
-                event = event_of(emitted, job, line=lines.count, key=self._key, now=self._now())
-                lines.ids.append(event.id)
-                headers = {HOPS: str(job.hops + 1), CAUSE: job.job}
-                body = encode_envelope(event)
-                await desk.publish.store([Outgoing(f"ev.{emitted.type}", body, headers)])
-
+        keeping = asyncio.create_task(keep())
         try:
-            report = await self._executor.run(job, on_line=on_line)
-        except Exception as error:  # a fault of ours must cost one attempt, not the worker
-            log.exception("worker.run", extra={"job": job.job})
-            report = RunReport(status=1, refused=f"internal error: {type(error).__name__}")
-        await self._end(desk, job, lines, _fault(report, lines.violations), report)
+            yield
+        finally:
+            keeping.cancel()
 
-    async def _end(
-        self,
-        desk: Desk,
-        job: Job,
-        lines: _Lines,
-        fault: Fault | None,
-        report: RunReport | None = None,
-    ) -> None:
-        """Store the outcome, or the next attempt if there is one; then that this one ended."""
-        again = None
-        if fault is not None and not fault.final:
-            again = self._again(desk.bot.constraints.retry_policy, job)
-        last = again or self._outcome(job, lines, fault)
-        await self._core.store([last, self._ended(job, lines, report)])
+    async def _see_through(self, desk: Desk, job: Job, delivery: Delivery) -> None:
+        until = await self._guard.closed_until(desk.bot)
+        if until is not None and await self._claimed_by(job) == delivery.sequence:
+            until = None  # it began before the breaker opened, and no other message may go on
+        if until is not None and until <= job.event.timestamp + self._max_age:
+            await self._core.store([scheduled_message(job, until)])
+        elif await self._claim(job, delivery):
+            await self._attempt(desk, job, until)
+        elif (ended := await self._last_ended(job)) is not None:
+            await self._settle(job, ended)
+        elif await self._claimed_by(job) == delivery.sequence:
+            await self._attempt(desk, job, until)
+        # Otherwise another message holds the claim, and this one is a copy of it.
 
-    def _ended(self, job: Job, lines: _Lines, report: RunReport | None) -> Outgoing:
-        """What happened in this attempt, whatever becomes of the job."""
-        body = {
-            "job": job.job,
-            "bot": job.bot,
-            "attempt": job.attempt,
-            "report": report,
-            "lines": lines.count,
-            "violations": lines.violations,
-            "emitted": lines.ids,
-            "at": self._now().isoformat(),
-        }
-        return _outgoing(_attempt_subject(job, "ended"), body)
-
-    def _outcome(self, job: Job, lines: _Lines, fault: Fault | None) -> Outgoing:
-        outcome = Outcome(
+    async def _claim(self, job: Job, delivery: Delivery) -> bool:
+        """Whether this attempt begins now, with this message."""
+        claim = Claim(
             job=job.job,
             bot=job.bot,
             action=job.action,
+            attempt=job.attempt,
             decision=job.decision,
-            outcome="error" if fault else lines.outcome or "success",
-            attempts=job.attempt,
+            message=delivery.sequence,
+            worker=self._name,
+            at=self._now().isoformat(),
+        )
+        (ack,) = await self._core.store([_outgoing(_subject(job, "started"), claim, ONLY_FIRST)])
+        return not ack.conflict
+
+    async def _claimed_by(self, job: Job) -> int:
+        stored = await self._core.last(ATTEMPTS, _subject(job, "started"))
+        return _CLAIM.decode(stored.body).message if stored is not None else 0
+
+    async def _last_ended(self, job: Job) -> Ended | None:
+        stored = await self._core.last(ATTEMPTS, _subject(job, "ended"))
+        return _ENDED.decode(stored.body) if stored is not None else None
+
+    async def _attempt(self, desk: Desk, job: Job, closed_until: datetime | None) -> None:
+        """Run, publish what was said, record the end; then act on the record that stands."""
+        if closed_until is not None:
+            said = f"the breaker of `{job.bot}` is open for longer than the event lasts"
+            result = Result(None, Lines(None), Fault(codes.BREAKER_OPEN.code, said))
+        else:
+            result = await self._runner.run(job)
+            await desk.publish.store(result.events)
+        ended = self._ended(desk.bot, job, result)
+        (ack,) = await self._core.store([_outgoing(_subject(job, "ended"), ended, ONLY_FIRST)])
+        if ack.conflict:
+            ended = await self._last_ended(job) or ended
+        elif result.report is not None:
+            await self._guard.tell(desk.bot, Signal.ERROR if result.fault else Signal.SUCCESS)
+        await self._settle(job, ended)
+
+    def _ended(self, bot: Bot, job: Job, result: Result) -> Ended:
+        now, fault = self._now(), result.fault
+        wait = None
+        if fault is not None and not fault.final:
+            wait = delay(bot.constraints.retry_policy, job.attempt, key=job.job)
+        return Ended(
+            job=job.job,
+            bot=job.bot,
+            attempt=job.attempt,
+            worker=self._name,
+            report=result.report,
+            lines=result.lines.count,
+            violations=tuple(result.lines.violations),
+            emitted=result.ids,
+            outcome="error" if fault else result.lines.outcome,
             code=fault.code if fault else "",
             reason=fault.reason if fault else "",
-            emitted=tuple(lines.ids),
-            ended_at=self._now().isoformat(),
-            message=job if fault else None,
+            retry_at=now + wait if wait is not None else None,
+            at=now,
         )
-        kind = DEAD if fault else DONE
-        either = {"Nats-Expected-Last-Subject-Sequence-Subject": f"lb.out.*.{job.bot}.{job.job}"}
-        return _outgoing(f"lb.out.{kind}.{job.bot}.{job.job}", outcome, ONLY_FIRST | either)
 
-    def _again(self, policy: RetryPolicy, job: Job) -> Outgoing | None:
-        """The message that brings the next attempt when its wait is over.
-
-        It is a schedule of the server: a waiting job holds neither a slot nor a lease.
-        """
-        wait = delay(policy, job.attempt, key=job.job)
-        if wait is None:
-            return None
-        due = (self._now() + wait).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        attempt = structs.replace(job, attempt=job.attempt + 1)
-        return Outgoing(
-            f"lb.retry.{job.bot}.{job.job}.{attempt.attempt}",
-            msgspec.json.encode(attempt),
-            {"Nats-Schedule": f"@at {due}", "Nats-Schedule-Target": f"lb.due.{job.bot}"},
-        )
+    async def _settle(self, job: Job, ended: Ended) -> None:
+        """Store what follows from the end of an attempt; doing it twice is doing it once."""
+        if ended.retry_at is None:
+            await self._core.store([_outcome_message(job, ended)])
+            return
+        again = structs.replace(job, attempt=job.attempt + 1)
+        await self._core.store([scheduled_message(again, ended.retry_at)])
 
     def _now(self) -> datetime:
         return self._clock.now()
 
 
-class _Lines:
-    """The output of one run so far."""
-
-    def __init__(self, contract: ActionContract | None) -> None:
-        self._contract = contract
-        self.count = 0
-        self.outcome = ""
-        self.ids: list[str] = []
-        self.violations: list[Violation] = []
-
-    async def take(self, raw: bytes, keep: Keep, job: Job) -> Emitted | None:
-        """The event that a line of output is; None if it breaks the contract."""
-        self.count += 1
-        if self._contract is None or self.violations:
-            return None  # after one breach nothing more is believed
-        if self.count > MAX_LINES:
-            said = f"more than {MAX_LINES} lines of output"
-            return self._refuse(Violation(codes.OUTPUT_MALFORMED.code, self.count, said))
-        line = read_line(self._contract, raw, number=self.count)
-        if isinstance(line, Violation):
-            return self._refuse(line)
-        try:
-            stored = tuple([await keep(artifact) for artifact in line.artifacts])
-        except KeepError as error:
-            return self._refuse(Violation(codes.ARTIFACT_INVALID.code, self.count, str(error)))
-        emitted = finish_line(self._contract, line, job, stored=stored, number=self.count)
-        if isinstance(emitted, Violation):
-            return self._refuse(emitted)
-        self.outcome = emitted.outcome
-        return emitted
-
-    def _refuse(self, violation: Violation) -> Emitted | None:
-        self.violations.append(violation)
-        return None
+def _outcome_message(job: Job, ended: Ended) -> Outgoing:
+    outcome = Outcome(
+        job=job.job,
+        bot=job.bot,
+        action=job.action,
+        decision=job.decision,
+        outcome=ended.outcome,
+        attempts=job.attempt,
+        code=ended.code,
+        reason=ended.reason,
+        emitted=ended.emitted,
+        ended_at=ended.at.isoformat(),
+        message=job if ended.code else None,
+    )
+    kind = DEAD if ended.code else DONE
+    either = {"Nats-Expected-Last-Subject-Sequence-Subject": f"lb.out.*.{job.bot}.{job.job}"}
+    return _outgoing(f"lb.out.{kind}.{job.bot}.{job.job}", outcome, ONLY_FIRST | either)
 
 
-def _fault(report: RunReport, violations: list[Violation]) -> Fault | None:
-    """What was wrong with a run. Only what another attempt may cure is not final."""
-    if report.refused:
-        return Fault(codes.SANDBOX_REFUSED.code, report.refused, final=False)
-    if violations:
-        first = violations[0]
-        said = f"line {first.line}: {first.reason}"
-        return Fault(first.code, said, final=True)
-    if report.limit:
-        return Fault(codes.RUN_LIMITED.code, f"limit `{report.limit}` exceeded", final=False)
-    if report.status:
-        return Fault(codes.RUN_FAILED.code, f"exit status {report.status}", final=False)
-    return None
-
-
-def _attempt_subject(job: Job, what: str) -> str:
+def _subject(job: Job, what: str) -> str:
     return f"lb.att.{job.bot}.{job.job}.{job.attempt}.{what}"
 
 
@@ -318,3 +259,5 @@ def _outgoing(subject: str, body: object, headers: Mapping[str, str] | None = No
 
 
 _JOB: Final = msgspec.json.Decoder(Job)
+_CLAIM: Final = msgspec.json.Decoder(Claim)
+_ENDED: Final = msgspec.json.Decoder(Ended)

@@ -19,11 +19,13 @@ from lotabots.policy.project_broker import (
     DECISIONS,
     EVENTS,
     OUTCOMES,
+    RETRY,
     WORK,
     source_of,
 )
-from lotabots.runtime.ports import BusError, Outgoing
-from lotabots.runtime.record import CAUSE, read_record, work_message
+from lotabots.runtime.guard import breaker_subject, read_note
+from lotabots.runtime.ports import ONLY_FIRST, BusError, Outgoing
+from lotabots.runtime.record import CAUSE, read_record
 from lotabots.runtime.worker import Outcome
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from lotabots.adapters.nats.scan import Scanner
+    from lotabots.runtime.dispatcher import Dispatcher
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Clock
 
@@ -65,12 +68,14 @@ class Api:
         *,
         scanner: Scanner,
         ledger: Ledger,
+        dispatcher: Dispatcher,
         clock: Clock,
         about: dict[str, Any],
     ) -> None:
         self._client = client
         self._scanner = scanner
         self._ledger = ledger
+        self._dispatcher = dispatcher
         self._clock = clock
         self._about = about
         self._verbs: dict[str, Callable[[str], Awaitable[Any]]] = {
@@ -110,7 +115,29 @@ class Api:
             "messages": counts,
             "queued": {subject.rpartition(".")[2]: n for subject, n in sorted(queues.items())},
             "dead_letters": len(dead.get("subjects") or {}),
+            "waiting": await self._waiting(),
+            "breakers": await self._breakers(),
         }
+
+    async def _waiting(self) -> dict[str, int]:
+        """Jobs outside the queues: those that pause before an attempt, or found the queue full."""
+        info = await self._stream(RETRY, {"subjects_filter": ">"})
+        waiting: dict[str, int] = {}
+        for subject, count in sorted((info["state"].get("subjects") or {}).items()):
+            bot = subject.split(".")[2]
+            waiting[bot] = waiting.get(bot, 0) + count
+        return waiting
+
+    async def _breakers(self) -> dict[str, str]:
+        """The phase of every breaker that ever moved."""
+        info = await self._stream(CONTROL, {"subjects_filter": breaker_subject("*")})
+        phases = {}
+        for subject in sorted(info["state"].get("subjects") or {}):
+            stored = await self._ledger.last(CONTROL, subject)
+            if stored is not None:
+                note = read_note(stored.body)
+                phases[note.bot] = str(note.breaker.phase)
+        return phases
 
     async def _stream(self, name: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
@@ -220,11 +247,14 @@ class Api:
         again = structs.replace(outcome.message, job=f"{wanted}-again", attempt=1)
         note = {"job": wanted, "again": again.job, "at": self._clock.now().isoformat()}
         subject = f"lb.ctl.engine.redrive.{wanted}"
-        first = {"Nats-Expected-Last-Subject-Sequence": "0"}
-        (ack,) = await self._ledger.store([Outgoing(subject, msgspec.json.encode(note), first)])
-        if ack.conflict:
+        (ack,) = await self._ledger.store(
+            [Outgoing(subject, msgspec.json.encode(note), ONLY_FIRST)]
+        )
+        begun = f"lb.att.{again.bot}.{again.job}.1.started"
+        if ack.conflict and await self._ledger.last(ATTEMPTS, begun) is not None:
             raise UnknownIdError(f"`{wanted}` was redriven before, as `{again.job}`")
-        await self._ledger.store([work_message(again)])
+        # Also after a conflict: whoever noted it first may have been killed before this line.
+        await self._dispatcher.queue([again])
         return note
 
 

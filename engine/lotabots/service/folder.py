@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = 0o700
 KEY_SIZE: Final = 32
+_PAUSE_S: Final = 0.01
 
 
 class NotRunningError(Exception):
@@ -89,17 +91,27 @@ class StateFolder(NamedTuple):
         try:
             said: dict[str, Any] = json.loads(self.address.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise NotRunningError(
-                f"no service runs with {self.root}; start one with `lotabots run`"
-            ) from error
-        return said
+            raise NotRunningError(_nobody(self.root)) from error
+        try:
+            with Lock(self, tries=1):
+                raise NotRunningError(_nobody(self.root))  # what stands there is of one long dead
+        except BusyError:
+            return said
+
+
+def _nobody(root: Path) -> str:
+    return f"no service runs with {root}; start one with `lotabots run`"
 
 
 class Lock:
-    """Only one service may own a state folder; others can join it."""
+    """Only one service may own a state folder; others can join it.
 
-    def __init__(self, folder: StateFolder) -> None:
+    A command that looks whether a service runs holds the lock for a moment, hence several `tries`.
+    """
+
+    def __init__(self, folder: StateFolder, *, tries: int = 20) -> None:
         self._folder = folder
+        self._tries = tries
         self._descriptor = -1
 
     def __enter__(self) -> Self:
@@ -110,14 +122,21 @@ class Lock:
         """
         path = self._folder.root / "lock"
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for _ in range(self._tries - 1):
+            if self._taken():
+                return self
+            time.sleep(_PAUSE_S)
+        if not self._taken():
+            os.close(self._descriptor)
+            raise BusyError(f"a service already runs with {self._folder.root}; join it with --join")
+        return self
+
+    def _taken(self) -> bool:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._descriptor)
-            raise BusyError(
-                f"a service already runs with {self._folder.root}; join it with --join"
-            ) from error
-        return self
+        except OSError:
+            return False
+        return True
 
     def __exit__(self, *exc: object) -> None:
         """Let go of it."""

@@ -15,6 +15,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from nats.errors import Error as NatsError
+
 from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
@@ -26,8 +28,10 @@ from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
 from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import compile_contracts
+from lotabots.policy.moment import span
 from lotabots.policy.project_broker import (
     AUDIT,
+    CRON,
     EVENTS,
     RETRY,
     WORK,
@@ -37,17 +41,22 @@ from lotabots.policy.project_broker import (
     streams,
     users,
 )
+from lotabots.runtime.attempt import Runner
 from lotabots.runtime.auditor import Auditor
+from lotabots.runtime.dispatcher import Dispatcher
 from lotabots.runtime.engine import Board, Engine
 from lotabots.runtime.gatekeeper import Gatekeeper
+from lotabots.runtime.guard import Guard
 from lotabots.runtime.ledger import Ledger
 from lotabots.runtime.mover import Mover
 from lotabots.runtime.ports import Outgoing
+from lotabots.runtime.ticker import Ticker, schedule_messages
 from lotabots.runtime.worker import Desk, Worker
 from lotabots.service.api import Api
 from lotabots.service.folder import StateFolder
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
 from lotabots.service.ingress import GitIngress
+from lotabots.service.schedules import keep_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -66,6 +75,7 @@ ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS)
 ENGINE_PREFETCH: Final = 300
 GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
+FLUSH_S: Final = 2
 
 
 @dataclass(slots=True)
@@ -132,14 +142,7 @@ class Service:
         if self.join:
             self.url = self.join
         else:
-            files = ServerFiles(folder.nats, server_config(everybody, keys))
-            self._server = EmbeddedServer(files)
-            self._stack.push_async_callback(self._server.stop)
-            await self._server.start()
-            self.url = self._server.url
-            admin = await self._connect("admin")
-            await set_up(admin, streams(self.checked.fleet), consumers(self.checked.fleet))
-            self._announce()
+            await self._own_server(ServerFiles(folder.nats, server_config(everybody, keys)))
         if ENGINE in self.roles:
             await self._engine()
         if WORKER in self.roles and self.executor is not None:
@@ -148,6 +151,25 @@ class Service:
             await self._auditor()
         if INGRESS in self.roles and self.config.repositories:
             await self._ingress()
+        self._stack.push_async_callback(self._give_back)
+
+    async def _own_server(self, files: ServerFiles) -> None:
+        """Start the embedded server and bring it to what the rules say."""
+        server = self._server = EmbeddedServer(files)
+        self._stack.push_async_callback(server.stop)
+        await server.start()
+        self.url = server.url
+        fleet = self.checked.fleet
+        admin = await self._connect("admin")
+        await set_up(admin, streams(fleet), consumers(fleet))
+        ledger = await self._ledger(await self._connect("engine"), "schedules")
+        await keep_schedules(admin, ledger, schedule_messages(fleet))
+        self._announce()
+
+    async def _give_back(self) -> None:
+        """What was fetched ahead must not wait for the end of a lease that nobody keeps."""
+        for puller in self._pullers:
+            await puller.give_back()
 
     def _announce(self) -> None:
         """Say where the service is, for the commands of the same user."""
@@ -171,7 +193,7 @@ class Service:
 
         seed = read_seed(self.folder.keys, user)
         client = await connect(self.url, user=user, seed=seed, on_reconnect=back)
-        self._stack.push_async_callback(client.close)
+        self._stack.push_async_callback(lambda: _close(client))
         return client
 
     async def _ledger(self, client: Client, name: str) -> Ledger:
@@ -195,29 +217,42 @@ class Service:
         policy = compile_policy(self.checked)
         client = await self._connect("engine")
         ledger = await self._ledger(client, "engine")
+        dispatcher = Dispatcher(ledger)
         scanner = Scanner(client)
         clock = SystemClock()
+        key = self.folder.engine_key()
         events = await self._inlet(client, EVENTS, "ENGINE", prefetch=ENGINE_PREFETCH)
         gates = await self._inlet(client, EVENTS, "GATES", prefetch=GATES_PREFETCH, pinned=True)
-        due = await self._inlet(client, RETRY, "DUE", prefetch=GATES_PREFETCH)
-        engine = Engine(policy, Board(), inlet=events, ledger=ledger, name=self.name)
+        engine = Engine(
+            policy, Board(), inlet=events, ledger=ledger, dispatcher=dispatcher, name=self.name
+        )
         keeper = Gatekeeper(
             policy,
             inlet=gates,
-            ledger=ledger,
+            ledger=await self._ledger(client, "gatekeeper"),
             history=scanner,
             clock=clock,
-            key=self.folder.engine_key(),
+            key=key,
             name=self.name,
         )
+        ticks = await self._inlet(client, CRON, "TICKS")
         about = {"policy": policy.digest, "version": __version__, "engine": self.name}
-        api = Api(client, scanner=scanner, ledger=ledger, clock=clock, about=about)
+        api = Api(
+            client,
+            scanner=scanner,
+            ledger=ledger,
+            dispatcher=dispatcher,
+            clock=clock,
+            about=about,
+        )
         await api.start()
-        note = {"engine": self.name, "policy": policy.digest, "version": __version__}
-        await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(note).encode())])
+        await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(about).encode())])
         self._loop("engine", engine.run)
         self._loop("gatekeeper", keeper.run)
-        self._loop("mover", Mover(inlet=due, ledger=ledger).run)
+        self._loop("ticker", Ticker(inlet=ticks, ledger=ledger, key=key).run)
+        for bot in self.checked.fleet.bots:
+            due = await self._inlet(client, RETRY, bot.name)
+            self._loop(f"mover {bot.name}", Mover(bot.name, inlet=due, ledger=ledger).run)
 
     async def _worker(self, executor: Executor) -> None:
         client = await self._connect("runner")
@@ -227,14 +262,16 @@ class Service:
             inlet = await self._inlet(client, WORK, bot.name)
             publish = await self._ledger(await self._connect(bot.name), bot.name)
             desks[bot.name] = Desk(bot, inlet, publish)
+        clock = SystemClock()
+        contracts = compile_contracts(self.checked.fleet)
         worker = Worker(
-            compile_contracts(self.checked.fleet),
-            executor,
+            Runner(contracts, executor, clock=clock, key=self.folder.engine_key()),
+            Guard(core, clock),
             desks=desks,
             core=core,
-            clock=SystemClock(),
-            key=self.folder.engine_key(),
+            clock=clock,
             name=self.name,
+            max_age=span(self.checked.fleet.settings.max_age),
         )
         self._loop("worker", worker.run)
 
@@ -243,7 +280,7 @@ class Service:
         inlet = await self._inlet(client, AUDIT, "WRITER", prefetch=AUDIT_PREFETCH, pinned=True)
         seed = load_seed(self.folder.keys / "audit.key")
         sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
-        self._loop("auditor", Auditor(inlet=inlet, sink=sink).run)
+        self._loop("auditor", Auditor(inlet=inlet, sink=sink, reads=Reader(client)).run)
 
     async def _ingress(self) -> None:
         client = await self._connect(outside_account(GIT_SOURCE))
@@ -254,3 +291,10 @@ class Service:
         ]
         ingress = GitIngress(watchers, publish=publish, clock=SystemClock())
         self._loop("ingress", ingress.run)
+
+
+async def _close(client: Client) -> None:
+    """Send what is still in the buffer, if the server is there, and end."""
+    with contextlib.suppress(NatsError):
+        await client.flush(timeout=FLUSH_S)
+    await client.close()

@@ -176,6 +176,11 @@ class Puller:
         body = b'-NAK {"delay": %d}' % int(seconds * 1_000_000_000)
         await self._client.publish(delivery.reply, body)
 
+    async def give_back(self) -> None:
+        """Nobody takes any more here: what was fetched ahead goes to whoever asks next."""
+        while self._ready:
+            await self.later(self._ready.popleft(), 0)
+
     def forget(self) -> None:
         """The connection was made anew: requests of the old one are gone."""
         self._asked = 0
@@ -231,7 +236,7 @@ class Reader:
         """
         return await self._get(stream, {"last_by_subj": subject})
 
-    async def following(self, stream: str, subject: str, sequence: int) -> Stored | None:
+    async def following(self, stream: str, subject: str, sequence: int, /) -> Stored | None:
         """The first message on `subject` at or after `sequence`, if there is one.
 
         Raises:
@@ -241,7 +246,7 @@ class Reader:
 
     async def _get(self, stream: str, request: dict[str, object]) -> Stored | None:
         found = await self._ask(stream, request)
-        if _refused(found) == NO_JETSTREAM and self._api == API:
+        if _refused(found) == NO_JETSTREAM:
             self._api = GUEST_API
             found = await self._ask(stream, request)
         if _refused(found) == NO_MESSAGE:

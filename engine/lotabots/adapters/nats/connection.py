@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
 import nats
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def _stream_config(stream: Stream) -> dict[str, Any]:
     }
     if stream.max_per_subject > 0:
         config |= {"discard": "new", "discard_new_per_subject": True}
+    if stream.newest:
+        config |= {"max_msgs_per_subject": 1}
     if stream.kept:
         config |= {"deny_delete": True, "deny_purge": True}
     if stream.schedules:

@@ -9,13 +9,10 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from lotabots.adapters.nats.bus import delivery_of
-from lotabots.policy.project_broker import EVENTS
 from lotabots.runtime.ports import BusError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from datetime import datetime
-
+    from collections.abc import AsyncGenerator
     from nats.aio.client import Client
 
     from lotabots.runtime.ports import Delivery
@@ -33,21 +30,13 @@ class Scanner:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def since(self, start: datetime, /, *, before: int) -> AsyncIterator[Delivery]:
-        """The events stored at `start` or later, with sequences below `before`, in order."""
-        policy = {"deliver_policy": "by_start_time", "opt_start_time": start.isoformat()}
-        async for delivery in self._read(EVENTS, policy):
-            if delivery.sequence >= before:
-                return
-            yield delivery
-
-    async def all(self, stream: str, subject: str, *, first: int = 1) -> AsyncIterator[Delivery]:
+    async def all(self, stream: str, subject: str, *, first: int = 1) -> AsyncGenerator[Delivery, None]:
         """The messages of `stream` on `subject` from sequence `first` to the end of now."""
         policy = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
         async for delivery in self._read(stream, policy | {"filter_subject": subject}):
             yield delivery
 
-    async def _read(self, stream: str, policy: dict[str, Any]) -> AsyncIterator[Delivery]:
+    async def _read(self, stream: str, policy: dict[str, Any]) -> AsyncGenerator[Delivery, None]:
         name, pending = await self._create(stream, policy)
         inbox = await self._client.subscribe(self._client.new_inbox())
         try:

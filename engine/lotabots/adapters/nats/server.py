@@ -72,9 +72,9 @@ class EmbeddedServer:
         """
         if threading.current_thread() is not threading.main_thread():
             raise ServerError("the nats-server must be started from the main thread")
-        if not self._port:
-            self._port, self._monitor = _free_ports()
         self._files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._port:
+            self._port, self._monitor = _ports(self._files.folder / "ports.json")
         config = self._files.folder / "server.conf"
         _write_private(config, self._settings() + self._files.config)
         log = self._files.folder / "server.log"
@@ -151,6 +151,20 @@ def find_binary() -> Path:
             "or join a running server with --nats URL"
         )
     return Path(found)
+
+
+def _ports(memory: Path) -> tuple[int, int]:
+    """The ports of the last run if they are free: who joined it finds the server again there."""
+    try:
+        first, second = json.loads(memory.read_text())
+        with socket.socket() as one, socket.socket() as other:
+            for sock, port in ((one, first), (other, second)):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((LOOPBACK, port))
+    except (OSError, ValueError, TypeError, OverflowError):
+        first, second = _free_ports()
+        _write_private(memory, json.dumps([first, second]))
+    return first, second
 
 
 def _free_ports() -> tuple[int, int]:
