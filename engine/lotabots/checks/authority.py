@@ -117,7 +117,7 @@ class _Powers:
         closures = Closures(workspace.fleet.capabilities)
         starts: dict[tuple[str, str], int] = defaultdict(int)
         for number, start in enumerate(workspace.graph.starts):
-            if start.action is not None and start.action.capability:
+            if start.action is not None and start.action.capability in workspace.capabilities:
                 starts[start.action.capability, start.action.on] |= 1 << number
         self._exact: dict[str, list[Power]] = defaultdict(list)
         self._under: dict[str, list[Power]] = defaultdict(list)

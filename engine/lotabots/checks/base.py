@@ -6,7 +6,6 @@ reports what is certain: a miss is a feature request, a false alarm is a bug.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,6 +13,7 @@ from lotabots.checks.authority import breaches, known_capabilities
 from lotabots.checks.doubt import doubts
 from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.codes import Code
+from lotabots.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,8 @@ class CheckInfo(NamedTuple):
     name: str
     severity: Severity
     since: str
+    last: bool = False
+    """Whether its findings only count when there is no error: gaps elsewhere would explain them."""
 
     def at(
         self,
@@ -58,8 +60,7 @@ class CheckInfo(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(Frozen):
     """What checks look at, and the analyses that several of them share (made when first asked).
 
     `untrusted` holds the files that are missing or have errors of form. What they should have

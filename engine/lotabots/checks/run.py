@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lotabots.checks.base import workspace_of
 from lotabots.checks.registry import all_checks
 from lotabots.diagnostics.codes import MISSING_FILE
-from lotabots.diagnostics.diagnostic import in_order
+from lotabots.diagnostics.diagnostic import has_errors, in_order
 from lotabots.graph.build import build
 from lotabots.policy.checked import CheckedFleet
 
@@ -31,9 +31,13 @@ def run(loaded: Loaded, *, checks: Iterable[Check] | None = None) -> CheckedFlee
     graph = build(loaded.fleet)
     workspace = workspace_of(loaded.fleet, graph, untrusted=untrusted(loaded))
     chosen = all_checks() if checks is None else checks
-    found = (finding for check in chosen for finding in check.run(workspace))
-    kept = (finding for finding in found if workspace.trusts(finding.primary.span.path))
-    return CheckedFleet(loaded.fleet, graph, in_order((*loaded.diagnostics, *kept)))
+    found = list(loaded.diagnostics)
+    for check in sorted(chosen, key=lambda one: (one.info.last, one.info.code)):
+        if not (check.info.last and has_errors(found)):
+            found += [
+                one for one in check.run(workspace) if workspace.trusts(one.primary.span.path)
+            ]
+    return CheckedFleet(loaded.fleet, graph, in_order(found))
 
 
 def untrusted(loaded: Loaded) -> frozenset[str]:

@@ -13,9 +13,9 @@ lets the source in, and its condition can hold for the constants that the source
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lotabots.frozen import Frozen
 from lotabots.graph.consumers import Consumers
 from lotabots.graph.feasibility import Feasibility, copied, literals
 from lotabots.graph.nodes import AFTER, Hop, Produced, Route, Start
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 ANYONE: Final = "**"
 
 
-@dataclass(frozen=True, slots=True)
-class FleetGraph:
+class FleetGraph(Frozen):
     """The graph of a fleet. Vertices are numbered: first `starts`, then `gates`, as they stand."""
 
     bots: Mapping[str, Bot]
@@ -62,6 +61,8 @@ class FleetGraph:
     """Vertex -> hops to the vertices that it may set off."""
     approving: frozenset[str]
     """Gates whose event carries a person's approval."""
+    flawed: frozenset[int]
+    """Starts whose condition has an error, so that they reject everything."""
     initial: frozenset[int]
     """Starts that a schedule or an event from outside may set off."""
     takers: Consumers
@@ -109,6 +110,7 @@ def build(fleet: Fleet) -> FleetGraph:
             *_gate_hops(consumers, gates),
         ),
         approving=frozenset(_approving(consumers, fleet)),
+        flawed=frozenset(_flawed(consumers)),
         initial=frozenset(_initial(consumers, outside)),
         takers=consumers,
         feasibility=feasibility,
@@ -244,6 +246,14 @@ def _approving(consumers: Consumers, fleet: Fleet) -> Iterator[str]:
         each = gate.kind in (GateKind.ANY, GateKind.COUNT) and bool(sure) and all(sure)
         if each or (gate.kind is GateKind.ALL and any(sure)):
             yield gate_source(gate.name)
+
+
+def _flawed(consumers: Consumers) -> Iterator[int]:
+    usable = consumers.feasibility.usable
+    for number, (start, events) in enumerate(zip(consumers.starts, consumers.awaited, strict=True)):
+        when = start.rule.when
+        if when and events and all(usable(when, event) is None for event in events):
+            yield number
 
 
 def _initial(consumers: Consumers, outside: Mapping[str, tuple[str, ...]]) -> Iterator[int]:

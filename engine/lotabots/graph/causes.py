@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lotabots.graph.cycles import components
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Iterator
 
     from lotabots.graph.build import FleetGraph
     from lotabots.graph.nodes import Hop
@@ -66,10 +66,10 @@ def shortest_path(
     return ()
 
 
-def _open(graph: FleetGraph, hops: tuple[Hop, ...], without: frozenset[str]) -> Iterable[Hop]:
-    if not without:
-        return hops
-    return (hop for hop in hops if graph.vertices[hop.source] not in without)
+def _open(graph: FleetGraph, hops: tuple[Hop, ...], without: frozenset[str]) -> Iterator[Hop]:
+    for hop in hops:
+        if hop.target not in graph.flawed and graph.vertices[hop.source] not in without:
+            yield hop
 
 
 def _trail(last: Hop, came_by: dict[int, Hop | None]) -> tuple[Hop, ...]:

@@ -90,6 +90,8 @@ def _lasts(graph: FleetGraph, hop: Hop, max_hops: int) -> bool:
     """
     if hop.made is None:
         return True
+    if hop.target in graph.flawed:
+        return False
     fixed = fixed_by(graph, hop) | {"event.hops": max_hops}
     counted = max_hops if graph.gate_at(hop.source) else max_hops - 1
     floors: dict[str, int] = {}

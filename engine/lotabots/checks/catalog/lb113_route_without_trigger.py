@@ -94,11 +94,14 @@ CHECK = RouteWithoutTrigger()
 
 
 def _explained(workspace: Workspace, target: str, events: tuple[str, ...]) -> bool:
-    """Whether a trigger is there, and its condition can never hold: LB204 says it."""
+    """Whether a trigger is there, and its condition is the fault: LB204 or LB123 says it."""
     graph = workspace.graph
     return any(
         event in graph.awaited[number]
-        and not graph.feasibility.possible(graph.starts[number].rule.when, event)
+        and (
+            number in workspace.reach.shut
+            or not graph.feasibility.possible(graph.starts[number].rule.when, event)
+        )
         for number in graph.starts_of.get(target, ())
         for event in events
     )

@@ -1,7 +1,7 @@
 """An action that nothing starts.
 
 ## Why
-An action that no trigger names, or whose triggers refuse everything that is sent to them, holds
+An action that no trigger names, or whose triggers wait for what only comes after it, holds
 capabilities and grants that nobody uses. It is left over, or its trigger is wrong.
 
 ## Bad
@@ -79,7 +79,7 @@ class UnreachableAction:
             f"nothing starts the action `{action.name}` of `{bot.name}`",
             subject=f"{bot.name} {action.name}",
             related=related,
-            help="correct the `when:` of its trigger"
+            help="let something else than its own results start it"
             if related
             else f"add a trigger with `action: {action.name}`, or remove the action",
         )

@@ -61,10 +61,11 @@ class ActionInsideBoundary:
         closures = Closures(workspace.fleet.capabilities)
         for bot in workspace.fleet.bots:
             for action in bot.actions if bot.boundaries else ():
-                yield from self._judge(bot, action, closures)
+                if action.capability in workspace.capabilities:  # LB103 says the rest
+                    yield from self._judge(bot, action, closures)
 
     def _judge(self, bot: Bot, action: Action, closures: Closures) -> Iterator[Diagnostic]:
-        exercised = closures.of(action.capability) if action.capability else ()
+        exercised = closures.of(action.capability)
         for boundary in bot.boundaries:
             denied = next(forbidden(boundary, exercised, on=action.on), "")
             if denied and not boundary.unless_approved:  # those are for LB304

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from lotabots.diagnostics.diagnostic import Diagnostic
-    from lotabots.model.bot import Constraints, RetryPolicy
+    from lotabots.diagnostics.span import Span
+    from lotabots.model.bot import Bot, Constraints, RetryPolicy
 
 DOUBLINGS: Final = 64
 """More doublings than this exceed every cap."""
@@ -68,7 +69,7 @@ class JobOutlivesEvent:
             longest = _longest(bot.constraints)
             if longest > limit:
                 yield self.info.at(
-                    Label(bot.constraints.at("timeout")),
+                    Label(_place(bot)),
                     f"the attempts of a job of `{bot.name}` may take {longest}s, "
                     f"an event expires after {limit}s",
                     subject=bot.name,
@@ -77,6 +78,12 @@ class JobOutlivesEvent:
 
 
 CHECK = JobOutlivesEvent()
+
+
+def _place(bot: Bot) -> Span:
+    """The constraints, or the bot's name if it leaves them to the defaults."""
+    written = bot.constraints.span.path
+    return bot.constraints.at("timeout") if written else bot.at("bot", "name")
 
 
 def _longest(constraints: Constraints) -> Decimal | int:

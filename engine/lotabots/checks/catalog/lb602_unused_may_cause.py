@@ -53,13 +53,10 @@ if TYPE_CHECKING:
 class UnusedMayCause:
     """See the module."""
 
-    info = CheckInfo("LB602", "unused-may-cause", Severity.WARNING, "0.1")
+    info = CheckInfo("LB602", "unused-may-cause", Severity.WARNING, "0.1", last=True)
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
-        """One finding per entry. Nothing is said while the graph has gaps."""
-        doubts = workspace.doubts
-        if doubts.emitting or doubts.awaiting or doubts.sending:
-            return
+        """One finding per entry."""
         if not any(bot.may_cause for bot in workspace.fleet.bots):
             return
         known = workspace.capabilities

@@ -122,7 +122,8 @@ class GateEventIncomplete:
             event = workspace.fleet.events.get(gate.emit)
             problems = [*_keys(workspace, gate, event)]
             if event is not None:
-                problems += [*_values(workspace, gate, event), *_missing(gate, event)]
+                problems += _values(workspace, gate, event)
+                problems += () if problems else _missing(gate, event)
             for place, message, cure in problems:
                 related = () if event is None else (Label(event.span, "declared here"),)
                 yield self.info.at(
@@ -147,10 +148,10 @@ def _keys(workspace: Workspace, gate: Gate, event: EventType | None) -> Iterator
         place, path = gate.at("join_on", number), key.removeprefix("payload.")
         fields = [(other.name, field_at(other.payload, path)) for other in awaited]
         scalars = [(name, one) for name, one in fields if one and not _compound(one)]
-        for name, one in fields:
-            if one is None or _compound(one):
-                what = "has no field" if one is None else "has no single value at"
-                yield place, f"`{name}` {what} `{key}`", _JOIN
+        lacking = [f"`{name}`" for name, one in fields if one is None or _compound(one)]
+        if lacking:
+            yield place, f"`{key}` is no single value of {', '.join(lacking)}", _JOIN
+            continue
         for (first, one), (second, two) in pairwise(scalars):
             if not same_kind(one.type, two.type):
                 kinds = f"{kind(one.type)} in `{first}`, but {kind(two.type)} in `{second}`"
