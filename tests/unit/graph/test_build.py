@@ -1,5 +1,7 @@
 """Routes, flows, hops: what the rule files connect."""
 
+# ruff: noqa: E501 - rule files as they are
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
