@@ -220,7 +220,7 @@ def event_token(source: str, event_id: str) -> str:
     """The subject token of an event: ids are free text, subjects are not.
 
     >>> event_token("cli.ann", "any * text")
-    'wqmzpxznphclxlcv5gxwohfwyrxn3t4wm6ttxbyqjbyqgmvmbwya'
+    'y5fbd6xnimxmqqkeo7izzbz763llhnzm3m2egso6ecnskkdknw4a'
     """
     return _base32(sha256(f"{source}\0{event_id}".encode()).digest())
 
@@ -271,6 +271,8 @@ def _put(payload: dict[str, Any], path: list[str], value: Any) -> None:  # noqa:
     *parents, last = path
     for parent in parents:
         inner = payload.get(parent)
+        if value is None and not isinstance(inner, dict):
+            return
         payload[parent] = inner = dict(inner) if isinstance(inner, dict) else {}
         payload = inner
     if value is None:
