@@ -15,7 +15,7 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lotabots.graph.build import build
+from lotabots.checks.run import run
 from lotabots.model.bot import Action, Bot, Output, Trigger
 from lotabots.model.capability import Capability, CapabilityTree, Claim
 from lotabots.model.envelope import Stamp
@@ -29,10 +29,12 @@ from lotabots.model.event import (
     TextType,
 )
 from lotabots.model.fleet import Edge, Fleet, Settings
-from lotabots.policy.checked import CheckedFleet
+from lotabots.model.load import Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lotabots.policy.checked import CheckedFleet
 
 SOURCES = tuple(f"Source{number}" for number in range(40))
 RULES_PER_TYPE = 2
@@ -119,7 +121,7 @@ def fleet_of(load: Workload) -> Fleet:
 
 def checked(fleet: Fleet) -> CheckedFleet:
     """The fleet as if checked: it is made by this module, not read from files."""
-    return CheckedFleet(fleet, build(fleet), ())
+    return run(Loaded(fleet, ()), checks=())
 
 
 def reference(load: Workload, sent: Sent, *, validated: bool) -> frozenset[str]:

@@ -6,6 +6,7 @@ outside the workspace is read, whatever its links say.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -91,7 +92,9 @@ def _refuse_outside(path: Path, true_root: Path) -> None:
         return
     try:
         inside = path.resolve(strict=True).is_relative_to(true_root)
-    except (FileNotFoundError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:  # a loop is the one or the other, by Python's version
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
         cure = "remove the link, or let it lead to a file"
         raise _refusal(path, "a link that leads nowhere", cure) from error
     if not inside:
