@@ -19,16 +19,22 @@ MAX_PATH: Final = 63
 
 
 class Proof(NamedTuple):
-    """The number of an entry, its audit path from the leaf upwards, and the signed checkpoint."""
+    """The number of an entry, its audit path from the leaf upwards, and the signed checkpoint.
+
+    `extra` is data beside the proof; ours hold the entry itself there, so that one file is enough.
+    It is not authenticated: `check` it.
+    """
 
     entry: int
     path: tuple[bytes, ...]
     note: str
+    extra: bytes = b""
 
     def __str__(self) -> str:
         """The proof in the text form of the specification."""
+        extra = [f"extra {base64.b64encode(self.extra).decode()}"] if self.extra else []
         hashes = (base64.b64encode(h).decode() for h in self.path)
-        return "\n".join([HEADER, f"index {self.entry}", *hashes, "", self.note])
+        return "\n".join([HEADER, *extra, f"index {self.entry}", *hashes, "", self.note])
 
 
 def prove(index: int, note: str, verifier: Verifier, read: Read) -> Proof:
@@ -67,8 +73,12 @@ def parse(text: str) -> Proof:
     lines = head.split("\n")
     if not blank or lines[0] != HEADER:
         raise NoteError(f"a proof starts with `{HEADER}`")
+    extra = b""
     if len(lines) > 1 and lines[1].startswith("extra "):
-        del lines[1]
+        try:
+            extra = decode_base64(lines.pop(1).removeprefix("extra "))
+        except ValueError as error:
+            raise NoteError("the extra data of the proof is not base64") from error
     word, _, number = lines[1].partition(" ") if len(lines) > 1 else ("", "", "")
     hashes = lines[2:]
     said = f"a proof has a line `index N` and at most {MAX_PATH} hashes"
@@ -79,6 +89,6 @@ def parse(text: str) -> Proof:
     except ValueError as error:
         raise NoteError(said) from error
     try:
-        return Proof(index, tuple(decode_base64(line) for line in hashes), note)
+        return Proof(index, tuple(decode_base64(line) for line in hashes), note, extra)
     except ValueError as error:
         raise NoteError("a hash of the proof is not base64") from error

@@ -30,9 +30,12 @@ def test_a_proof_in_a_log_of_one_entry_has_no_hashes():
     assert check(parse(str(proof)), ENTRIES[0], VERIFIER).size == 1
 
 
-def test_the_line_of_extra_data_is_allowed_and_not_looked_at():
-    text = str(prove(3, NOTE, VERIFIER, FILES))
-    assert parse(text.replace("index", "extra AAAA\nindex")) == parse(text)
+def test_extra_data_goes_along_and_proves_nothing():
+    proof = prove(3, NOTE, VERIFIER, FILES)._replace(extra=b"beside")
+    assert parse(str(proof)) == proof
+    assert check(proof, ENTRIES[3], VERIFIER).size == 700
+    with pytest.raises(ProofError):
+        check(proof, proof.extra, VERIFIER)
 
 
 def test_there_is_no_proof_of_an_entry_beyond_the_checkpoint():
@@ -79,6 +82,7 @@ HASH = GOOD.split("\n")[2]
         ),
         (GOOD.replace(HASH, HASH[:-1], 1), "a hash of the proof is not base64"),
         (GOOD.replace(HASH, HASH[:-2] + "B=", 1), "a hash of the proof is not base64"),
+        (GOOD.replace("index", "extra A\nindex"), "the extra data of the proof is not base64"),
         (GOOD.replace(HASH, "é", 1), "a hash of the proof is not base64"),
     ],
 )
