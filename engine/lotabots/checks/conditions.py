@@ -92,8 +92,8 @@ def example(
 
     The stamped members are shown only if the condition reads them.
     """
-    found = feasibility.example(when or "true", event, fixed=fixed)
-    if not isinstance(found, dict):
+    found = feasibility.example(when, event, fixed=fixed)
+    if found is None:
         return ""
     shown = {"type": event, "payload": found.get("payload", {})}
     if any(path.startswith("event.") for path in feasibility.read(when or "true")):

@@ -10,11 +10,12 @@ other checks report it, and a graph with too many hops hides nothing.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from lotabots.condition.boxes import implies, satisfiable
 from lotabots.condition.check import check, root_type
 from lotabots.condition.expr import And, Compare, FieldPath, Flag, Value
+from lotabots.condition.members import find
 from lotabots.condition.parse import parse
 from lotabots.condition.text import fields
 from lotabots.condition.verdict import Unknown
@@ -40,13 +41,14 @@ class Feasibility:
     def __init__(self, events: Mapping[str, EventType]) -> None:
         self._events = events
         self._parsed: dict[str, Expr | tuple[Problem, ...]] = {}
-        self._roots: dict[str, tuple[int, ObjectType]] = {}
-        self._types: dict[ObjectType, tuple[int, ObjectType]] = {}
-        self._problems: dict[tuple[str, int], tuple[Problem, ...]] = {}
-        self._usable: dict[tuple[str, int], Expr | None] = {}
+        self._roots: dict[str, ObjectType] = {}
+        self._cases: dict[tuple[str, str], int] = {}
+        self._shapes: dict[tuple[object, ...], int] = {}
+        self._problems: dict[int, tuple[Problem, ...]] = {}
+        self._usable: dict[int, Expr | None] = {}
+        self._answers: dict[tuple[object, ...], Answer] = {}
         self._constants: dict[str, Mapping[str, Constant]] = {}
         self._read: dict[str, frozenset[str]] = {}
-        self._examples: dict[tuple[object, ...], Answer] = {}
 
     def parsed(self, when: str) -> Expr | tuple[Problem, ...]:
         """The syntax tree of `when`, or what is wrong with its syntax."""
@@ -54,38 +56,26 @@ class Feasibility:
             self._parsed[when] = parse(when)
         return self._parsed[when]
 
-    def root(self, event: str) -> tuple[int, ObjectType]:
-        """What a condition over `event` (of the catalogue) may read; equal types, equal numbers.
-
-        Events often share a payload type, and an answer about one holds for all of them.
-        """
-        if event not in self._roots:
-            payload = self._events[event].payload
-            if payload not in self._types:
-                self._types[payload] = (len(self._types), root_type(payload))
-            self._roots[event] = self._types[payload]
-        return self._roots[event]
-
     def problems(self, when: str, event: str) -> tuple[Problem, ...]:
         """What is wrong with the types of `when` over `event`; nothing if it does not parse."""
         expr = self.parsed(when)
         if isinstance(expr, tuple):
             return ()
-        number, root = self.root(event)
-        if (when, number) not in self._problems:
-            self._problems[when, number] = check(expr, root)
-        return self._problems[when, number]
+        case = self._case(when, event)
+        if case not in self._problems:
+            self._problems[case] = check(expr, self._root(event))
+        return self._problems[case]
 
     def usable(self, when: str, event: str) -> Expr | None:
         """The syntax tree of `when` if it can be analysed over `event`; None for an empty one."""
         if not when or event not in self._events:
             return None
-        question = (when, self.root(event)[0])
-        if question not in self._usable:
+        case = self._case(when, event)
+        if case not in self._usable:
             expr = self.parsed(when)
             flawed = isinstance(expr, tuple) or self.problems(when, event)
-            self._usable[question] = None if flawed or isinstance(expr, tuple) else expr
-        return self._usable[question]
+            self._usable[case] = None if flawed or isinstance(expr, tuple) else expr
+        return self._usable[case]
 
     def possible(
         self,
@@ -96,55 +86,31 @@ class Feasibility:
         floors: Mapping[str, int] = NO_FLOORS,
     ) -> bool:
         """Whether some `event` with the values `fixed`, and others at least `floors`, fits."""
-        if not when:
-            return True
-        return self.example(when, event, fixed=fixed, floors=floors) is not False
-
-    def example(
-        self,
-        when: str,
-        event: str,
-        *,
-        fixed: Mapping[str, Constant] = NOTHING,
-        floors: Mapping[str, int] = NO_FLOORS,
-    ) -> Witness | Literal[False] | None:
-        """An event that makes `when` true: False if there is none, None if nobody can tell."""
         expr = self.usable(when, event)
         if expr is None:
-            return None
+            return True
         if fixed:
             known = self.constants(when)
             if any(path in known and known[path] != value for path, value in fixed.items()):
                 return False
-        found = self._example(when, event, expr, fixed=fixed, floors=floors)
-        if isinstance(found, Unknown):
-            return None
-        return False if found is None else found
+        return self._answer(when, event, expr, fixed=fixed, floors=floors) is not None
 
-    def _example(
-        self,
-        when: str,
-        event: str,
-        expr: Expr,
-        *,
-        fixed: Mapping[str, Constant],
-        floors: Mapping[str, int],
-    ) -> Answer:
-        number, root = self.root(event)
-        read = self.read(when) if fixed or floors else frozenset[str]()
-        pinned = tuple((path, fixed[path]) for path in sorted(read.intersection(fixed)))
-        bounds = tuple(_at_least(path, floors[path]) for path in sorted(read.intersection(floors)))
-        question = (when, number, *((path, type(value), value) for path, value in pinned), bounds)
-        if question not in self._examples:
-            self._examples[question] = satisfiable([expr, *bounds], root, fixed=dict(pinned))
-        return self._examples[question]
+    def example(
+        self, when: str, event: str, *, fixed: Mapping[str, Constant] = NOTHING
+    ) -> Witness | None:
+        """An `event` with the values `fixed` that makes `when` true, if one can be given."""
+        expr = self.usable(when or "true", event)
+        if expr is None:
+            return None
+        found = satisfiable([expr], self._root(event), fixed=fixed)
+        return None if isinstance(found, Unknown) else found
 
     def doubt(self, when: str, event: str) -> str:
         """Why nobody can tell whether `when` can hold; empty if the analysis was exact."""
         expr = self.usable(when, event)
         if expr is None:
             return ""
-        found = self._example(when, event, expr, fixed=NOTHING, floors=NO_FLOORS)
+        found = self._answer(when, event, expr, fixed=NOTHING, floors=NO_FLOORS)
         return found.reason if isinstance(found, Unknown) else ""
 
     def implies(self, narrow: str, wide: str, event: str) -> bool:
@@ -154,7 +120,7 @@ class Feasibility:
         first, second = self.usable(narrow or "true", event), self.usable(wide, event)
         if first is None or second is None:
             return False
-        return implies(first, second, self.root(event)[1]) is True
+        return implies(first, second, self._root(event)) is True
 
     def constants(self, when: str) -> Mapping[str, Constant]:
         """Fields that `when` pins to one value by a clause of its outermost ``&&``."""
@@ -172,6 +138,42 @@ class Feasibility:
             expr = self.parsed(when)
             self._read[when] = frozenset(() if isinstance(expr, tuple) else fields(expr))
         return self._read[when]
+
+    def _root(self, event: str) -> ObjectType:
+        if event not in self._roots:
+            self._roots[event] = root_type(self._events[event].payload)
+        return self._roots[event]
+
+    def _case(self, when: str, event: str) -> int:
+        """A number for `when` over `event`: the same for events whose fields it reads are alike.
+
+        What a condition means, and whether it can hold, depends on nothing else.
+        """
+        pair = (when, event)
+        if pair not in self._cases:
+            root = self._root(event)
+            alike = tuple(find(root, tuple(path.split("."))) for path in sorted(self.read(when)))
+            self._cases[pair] = self._shapes.setdefault((when, alike), len(self._shapes))
+        return self._cases[pair]
+
+    def _answer(
+        self,
+        when: str,
+        event: str,
+        expr: Expr,
+        *,
+        fixed: Mapping[str, Constant],
+        floors: Mapping[str, int],
+    ) -> Answer:
+        read = self.read(when) if fixed or floors else frozenset[str]()
+        pinned = tuple((path, fixed[path]) for path in sorted(read.intersection(fixed)))
+        bounds = tuple(_at_least(path, floors[path]) for path in sorted(read.intersection(floors)))
+        case = self._case(when, event)
+        question = (case, *((path, type(value), value) for path, value in pinned), bounds)
+        if question not in self._answers:
+            root = self._root(event)
+            self._answers[question] = satisfiable([expr, *bounds], root, fixed=dict(pinned))
+        return self._answers[question]
 
 
 def literals(values: Mapping[str, SetValue]) -> dict[str, Constant]:
