@@ -18,6 +18,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import advisories
 import dependencies
 import findings
 import severity
@@ -40,7 +41,10 @@ ALERTING_LATER = ("high", "critical")
 
 
 def main() -> None:
-    """One job, from standard input to standard output."""
+    """One job, from standard input to standard output; or the making of an advisory database."""
+    if sys.argv[1:2] == ["advisories"]:
+        advisories.main(sys.argv[2:])
+        return
     started = time.monotonic()
     job = json.load(sys.stdin)
     policy = tomllib.loads(POLICY.read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 To make the database, from a folder of OSV records (JSON) or a zip file of them::
 
-    python -I -S bots/security/advisories.py RECORDS --name NAME --to FOLDER [--as-of TIME]
+    python -I -S bots/security advisories RECORDS --name NAME --to FOLDER [--as-of TIME]
 
 TIME is when the records were taken; without it, the newest record's time counts, which can only
 make the data look older than it is. The format of records: https://ossf.github.io/osv-schema/
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from failure import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FILE = "advisories.sqlite"
 ECOSYSTEM = "PyPI"
@@ -62,7 +62,7 @@ class Database:
 
     def of(self, package: str) -> list[dict[str, Any]]:
         """The records that name a package, each with only that package's `affected`."""
-        query = "SELECT record FROM affected WHERE package = ?"
+        query = "SELECT record FROM affected WHERE package = ? ORDER BY rowid"
         try:
             rows = self._rows.execute(query, (normal(package),)).fetchall()
         except sqlite3.Error as error:
@@ -75,14 +75,16 @@ def normal(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Make a database from OSV records."""
-    parser = argparse.ArgumentParser(description="Make SecurityBot's advisory database.")
+    parser = argparse.ArgumentParser(
+        prog="bots/security advisories", description="Make SecurityBot's advisory database."
+    )
     parser.add_argument("records", type=Path, help="a folder of OSV records, or a zip file")
     parser.add_argument("--name", required=True, help="whose data these are")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--as-of", help="when they were taken (ISO 8601 with an offset)")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         about = make(given.records, given.to, name=given.name, as_of=given.as_of or "")
     except (UnfitError, ValueError, OSError, zipfile.BadZipFile) as error:
@@ -147,7 +149,3 @@ def _time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"the time `{text[:40]}` has no offset")
     return moment.astimezone(UTC)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import findings
 import severity
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TOOL = "osv"
 PURL = "pkg:pypi/"
+ORDER = ("last_affected", "fixed", "introduced", "limit")
+Record: TypeAlias = "Mapping[str, Any]"
 
 
 class Part(NamedTuple):
@@ -73,18 +75,32 @@ class Matcher:
         if asked is not None and asked.url:
             yield _uncheckable(part, "it comes from an address, without a version")
             return
-        told: set[str] = set()
-        for record in sorted(self._database.of(part.name), key=_cve):
-            names = {record["id"], *record.get("aliases", ())}
-            if exact is not None:
-                hit = self._has(record, exact)
-            else:
-                hit = asked is not None and not self._can_avoid(record, asked.specifier)
-            if hit and not names & told:
-                yield _finding(part, record, self._fixes(record))
-            told |= names if hit else set()
+        records: list[Record] = [*self._database.of(part.name)]
+        if exact is not None:
+            hits = [one for one in records if self._has(one, exact)]
+        else:
+            hits = self._unavoidable(records, asked.specifier if asked else self._specifiers())
+        for same in _grouped(hits):
+            yield _finding(part, same)
 
-    def _has(self, record: Mapping[str, Any], version: Any) -> bool:  # noqa: ANN401 - a Version
+    def _unavoidable(self, records: list[Record], allowed: Any) -> list[Record]:  # noqa: ANN401
+        """Records that the newest version has that is allowed, unless another is free of all.
+
+        Only versions that the records and the requirement tell of are known to exist.
+        """
+        texts = {one.version for one in allowed}
+        for record in records:
+            texts.update(_events(record, "fixed"), self._after(record))
+        hits: list[Record] | None = None
+        for version in sorted(self._readable(texts), reverse=True):
+            if allowed.contains(version, prereleases=True):
+                found = [one for one in records if self._has(one, version)]
+                if not found:
+                    return []
+                hits = found if hits is None else hits
+        return records if hits is None else hits
+
+    def _has(self, record: Record, version: Any) -> bool:  # noqa: ANN401 - a Version
         return any(self._is_affected(one, version) for one in record["affected"])
 
     def _is_affected(self, affected: Mapping[str, Any], version: Any) -> bool:  # noqa: ANN401
@@ -113,27 +129,19 @@ class Matcher:
                 inside = False
         return inside
 
-    def _can_avoid(self, record: Mapping[str, Any], allowed: Any) -> bool:  # noqa: ANN401
-        """Whether some version that the requirement allows is known not to be affected."""
-        texts = [*self._fixes(record), *(one.version for one in allowed)]
+    def _readable(self, texts: Iterable[str]) -> Iterator[Any]:
         for text in texts:
             try:
-                version = self._version(text.removesuffix(".*"))
+                yield self._version(text.removesuffix(".*"))
             except self._unfit:
                 continue
-            if allowed.contains(version, prereleases=True) and not self._has(record, version):
-                return True
-        return False
 
-    def _fixes(self, record: Mapping[str, Any]) -> list[str]:
-        ranges = (one for affected in record["affected"] for one in affected.get("ranges", ()))
-        return [
-            event["fixed"]
-            for one in ranges
-            if one.get("type") == "ECOSYSTEM"
-            for event in one["events"]
-            if "fixed" in event
-        ]
+    def _after(self, record: Record) -> Iterator[str]:
+        """The next versions after the last that is affected: there are newer ones, it says."""
+        for version in self._readable(_events(record, "last_affected")):
+            *front, last = version.release
+            yield ".".join(map(str, (*front, last + 1)))
+            yield str(version.release[0] + 1)
 
     def _at(self, text: str) -> Any:  # noqa: ANN401 - a Version
         return self._version("0.dev0" if text == "0" else text)
@@ -145,7 +153,15 @@ class Matcher:
             return False
 
 
-ORDER = ("last_affected", "fixed", "introduced", "limit")
+def _events(record: Record, kind: str) -> list[str]:
+    ranges = (one for affected in record["affected"] for one in affected.get("ranges", ()))
+    return [
+        event[kind]
+        for one in ranges
+        if one.get("type") == "ECOSYSTEM"
+        for event in one["events"]
+        if kind in event
+    ]
 
 
 def _part(component: Mapping[str, Any]) -> Part:
@@ -161,18 +177,28 @@ def _part(component: Mapping[str, Any]) -> Part:
     return Part(name, version, texts[0] if texts else name)
 
 
-def _cve(record: Mapping[str, Any]) -> str:
-    names = sorted(one for one in (record["id"], *record.get("aliases", ())) if one[:4] == "CVE-")
-    return names[0] if names else str(record["id"])
+def _grouped(records: Iterable[Record]) -> list[list[Record]]:
+    """Records of the same vulnerability together: one is an alias of the other."""
+    groups: list[tuple[set[str], list[Record]]] = []
+    for record in records:
+        names = {record["id"], *record.get("aliases", ())}
+        related = [group for group in groups if group[0] & names]
+        merged = [one for group in related for one in group[1]]
+        groups = [group for group in groups if group not in related]
+        groups.append((names.union(*(group[0] for group in related)), [*merged, record]))
+    return [sorted(group, key=lambda one: one["id"]) for _, group in groups]
 
 
-def _finding(part: Part, record: Mapping[str, Any], fixes: Sequence[str]) -> Finding:
-    said = record.get("summary") or record.get("details") or "no description"
-    cure = f"; fixed in {', '.join(fixes[:5])}" if fixes else "; no version is free of it"
+def _finding(part: Part, same: Sequence[Record]) -> Finding:
+    names = {name for one in same for name in (one["id"], *one.get("aliases", ()))}
+    rule = min(names, key=lambda name: (not name.startswith("CVE-"), name))
+    said = next((one["summary"] for one in same if one.get("summary")), "no description")
+    fixes = list(dict.fromkeys(text for one in same for text in _events(one, "fixed")))
+    cure = f"; fixed in {', '.join(fixes[:5])}" if fixes else "; no version is known to be free"
     text = findings.message(f"{part.shown}: {str(said)[:180]}{cure}")
-    return Finding(
-        TOOL, _cve(record)[:128], part.shown[:200], 0, text, part.shown, severity.of_record(record)
-    )
+    rated = [level for one in same if (level := severity.of_record(one))]
+    worst = max(rated, key=severity.LEVELS.index, default=severity.UNKNOWN)
+    return Finding(TOOL, rule[:128], part.shown[:200], 0, text, part.shown, worst)
 
 
 def _uncheckable(part: Part, why: str) -> Finding:

@@ -32,14 +32,14 @@ def of_rule(rule: str, table: Mapping[str, str]) -> str:
 
 
 def of_record(record: Mapping[str, Any]) -> str:
-    """The severity of an OSV record."""
+    """The severity of an OSV record; empty if it is not rated in a way that we read."""
     said = record.get("database_specific")
     word = said.get("severity") if isinstance(said, dict) else None
     if isinstance(word, str) and word.lower() in WORDS:
         return WORDS[word.lower()]
     scores = [score(one["score"]) for one in record.get("severity", ()) if "score" in one]
     known = [one for one in scores if one is not None]
-    return level(max(known)) if known else UNKNOWN
+    return level(max(known)) if known else ""
 
 
 def level(base: float) -> str:
