@@ -37,12 +37,16 @@ from lotabots.service.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from typing import Self
 
     from lotabots.policy.contract import Job
     from lotabots.runtime.ports import Delivery, Executor, OnLine
 
 PATIENCE_S: Final = 60.0
 """How long a test waits for what must come; only a failing test waits that long."""
+
+LEASE_S: Final = 2
+"""Short, so that the work of a process that was killed goes on soon."""
 
 SENDER: Final = "cli.ann"
 
@@ -214,6 +218,14 @@ class Watcher:
         self.config = config_of(root)
         self._stack = contextlib.AsyncExitStack()
 
+    async def __aenter__(self) -> Self:
+        """Not connected yet."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the connections."""
+        await self.stop()
+
     async def start(self, url: str) -> None:
         """Connect as an operator who may send, and as the engine, which may read."""
         self.url = url
@@ -340,7 +352,7 @@ async def running(
 
 def config_of(root: Path) -> ServiceConfig:
     """The configuration of a test's service."""
-    return ServiceConfig(root / ".lotabots", outside=("cli.bob", SENDER))
+    return ServiceConfig(root / ".lotabots", outside=("cli.bob", SENDER), lease=LEASE_S)
 
 
 def verdicts(record: dict[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ KEEP_S: Final = 14 * DAY_S
 """How long streams keep what the audit log holds for ever; longer than any redelivery."""
 
 LEASE_S: Final = 30
-"""How long a job or event belongs to who took it, without a sign of life."""
+"""How long a job or event belongs to who took it, without a sign of life, by default."""
 
 API: Final = "$JS.API"
 GUEST_API: Final = "lb.js"
@@ -152,23 +152,24 @@ def streams(fleet: Fleet) -> tuple[Stream, ...]:
     )
 
 
-def consumers(fleet: Fleet) -> tuple[Consumer, ...]:
+def consumers(fleet: Fleet, *, lease: int = LEASE_S) -> tuple[Consumer, ...]:
     """The durable consumers: the engines', the gates', the audit writer's, two for each bot.
 
     What waits for a bot has a consumer of its own, so that a full queue holds up nobody else.
+    `lease` is how long a message belongs to who took it, in seconds.
     """
     engine = (
-        Consumer(EVENTS, "ENGINE", "lb.ev.>", max_pending=2000),
-        Consumer(EVENTS, "GATES", "lb.ev.>", max_pending=500, pinned=True),
-        Consumer(CRON, "TICKS", "lb.tick.>", max_pending=100),
-        Consumer(AUDIT, "WRITER", ">", max_pending=5000, pinned=True),
+        Consumer(EVENTS, "ENGINE", "lb.ev.>", 2000, lease),
+        Consumer(EVENTS, "GATES", "lb.ev.>", 500, lease, pinned=True),
+        Consumer(CRON, "TICKS", "lb.tick.>", 100, lease),
+        Consumer(AUDIT, "WRITER", ">", 5000, lease, pinned=True),
     )
     work = (
-        Consumer(WORK, bot.name, f"lb.work.{bot.name}", bot.constraints.max_concurrent_jobs)
+        Consumer(WORK, bot.name, f"lb.work.{bot.name}", bot.constraints.max_concurrent_jobs, lease)
         for bot in fleet.bots
     )
     waiting = (
-        Consumer(RETRY, bot.name, f"lb.due.{bot.name}", max_pending=WAITING) for bot in fleet.bots
+        Consumer(RETRY, bot.name, f"lb.due.{bot.name}", WAITING, lease) for bot in fleet.bots
     )
     return (*engine, *work, *waiting)
 

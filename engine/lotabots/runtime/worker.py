@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 from lotabots.diagnostics import codes
 from lotabots.policy.breaker import Signal
 from lotabots.policy.contract import Job
-from lotabots.policy.project_broker import ATTEMPTS, LEASE_S
+from lotabots.policy.project_broker import ATTEMPTS
 from lotabots.policy.retry import delay
 from lotabots.runtime.attempt import Ended, Fault, Lines, Result
 from lotabots.runtime.ports import ONLY_FIRST, Outgoing
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Clock, Delivery, Inlet
 
-SIGN_OF_LIFE_S: Final = LEASE_S / 3
+SIGNS_OF_LIFE: Final = 3
+"""How many in the time of a lease: two may be lost."""
+
 DONE, DEAD = "done", "dead"
 
 
@@ -80,8 +82,15 @@ class Desk(NamedTuple):
     publish: Ledger
 
 
+class Limits(NamedTuple):
+    """The lease of a queue message in seconds, and the age at which no event is waited for."""
+
+    lease: float
+    max_age: timedelta
+
+
 class Worker:
-    """Serves the bots at `desks`. `core` writes records; jobs older than `max_age` do not wait."""
+    """Serves the bots at `desks`; `core` writes records."""
 
     def __init__(
         self,
@@ -92,7 +101,7 @@ class Worker:
         core: Ledger,
         clock: Clock,
         name: str,
-        max_age: timedelta,
+        limits: Limits,
     ) -> None:
         self._runner = runner
         self._guard = guard
@@ -100,7 +109,7 @@ class Worker:
         self._core = core
         self._clock = clock
         self._name = name
-        self._max_age = max_age
+        self._limits = limits
         self._at_work: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
@@ -136,7 +145,7 @@ class Worker:
     async def _lease(self, inlet: Inlet, delivery: Delivery) -> AsyncIterator[None]:
         async def keep() -> None:
             while True:
-                await asyncio.sleep(SIGN_OF_LIFE_S)
+                await asyncio.sleep(self._limits.lease / SIGNS_OF_LIFE)
                 await inlet.working(delivery)
 
         keeping = asyncio.create_task(keep())
@@ -149,7 +158,7 @@ class Worker:
         until = await self._guard.closed_until(desk.bot)
         if until is not None and await self._claimed_by(job) == delivery.sequence:
             until = None  # it began before the breaker opened, and no other message may go on
-        if until is not None and until <= job.event.timestamp + self._max_age:
+        if until is not None and until <= job.event.timestamp + self._limits.max_age:
             await self._core.store([scheduled_message(job, until)])
         elif await self._claim(job, delivery):
             await self._attempt(desk, job, until)

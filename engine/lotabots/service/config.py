@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from lotabots.model.codec.collection import listing, table
 from lotabots.model.codec.names import SOURCE, WORD
-from lotabots.model.codec.scalar import prose
+from lotabots.model.codec.scalar import integer, prose
 from lotabots.model.codec.shape import Key, Shape
 from lotabots.model.names import OUTSIDE_FAMILIES
+from lotabots.policy.project_broker import LEASE_S
 from lotabots.syntax.compose import compose
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 FILE: Final = "lotabots.yaml"
 STATE: Final = ".lotabots"
+SHORTEST_LEASE_S: Final = 2
+LONGEST_LEASE_S: Final = 3600
 
 SHAPE: Final = Shape(
     "a service configuration",
@@ -44,6 +47,12 @@ SHAPE: Final = Shape(
             listing(SOURCE),
             "sources outside the fleet that get credentials, such as `ingress.git`",
         ),
+        Key(
+            "lease",
+            "lease",
+            integer(SHORTEST_LEASE_S, LONGEST_LEASE_S),
+            "seconds after which the work of a process that shows no sign of life goes to another",
+        ),
     ],
 )
 
@@ -55,6 +64,8 @@ class ServiceConfig:
     state: Path
     repositories: Mapping[str, Path] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
+    lease: int = LEASE_S
+    """Seconds. The same in all processes of a service; the one that owns the server decides."""
 
 
 def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
@@ -74,12 +85,15 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         values = collected[0] if collected else {}
     repositories = values.get("repositories", {})
     outside = values.get("outside", ())
+    lease = values.get("lease", LEASE_S)
     assert isinstance(repositories, dict)  # noqa: S101 - the shape says so
     assert isinstance(outside, tuple)  # noqa: S101 - the shape says so
+    assert isinstance(lease, int)  # noqa: S101 - the shape says so
     config = ServiceConfig(
         root / str(values.get("state", STATE)),
         {name: (root / place).resolve() for name, place in repositories.items()},
         tuple(sorted({*outside, user_source(), *(["ingress.git"] if repositories else [])})),
+        lease,
     )
     return config, tuple(findings)
 

@@ -51,7 +51,7 @@ from lotabots.runtime.ledger import Ledger
 from lotabots.runtime.mover import Mover
 from lotabots.runtime.ports import Outgoing
 from lotabots.runtime.ticker import Ticker, schedule_messages
-from lotabots.runtime.worker import Desk, Worker
+from lotabots.runtime.worker import Desk, Limits, Worker
 from lotabots.service.api import Api
 from lotabots.service.folder import StateFolder
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
@@ -161,7 +161,7 @@ class Service:
         self.url = server.url
         fleet = self.checked.fleet
         admin = await self._connect("admin")
-        await set_up(admin, streams(fleet), consumers(fleet))
+        await set_up(admin, streams(fleet), consumers(fleet, lease=self.config.lease))
         ledger = await self._ledger(await self._connect("engine"), "schedules")
         await keep_schedules(admin, ledger, schedule_messages(fleet))
         self._announce()
@@ -271,7 +271,7 @@ class Service:
             core=core,
             clock=clock,
             name=self.name,
-            max_age=span(self.checked.fleet.settings.max_age),
+            limits=Limits(self.config.lease, span(self.checked.fleet.settings.max_age)),
         )
         self._loop("worker", worker.run)
 
