@@ -6,6 +6,7 @@ descriptors are plain pipes, ready for an event loop.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -46,8 +47,9 @@ class Run:
         self.control = control
 
     def stop(self) -> None:
-        """End the run; its report still comes."""
-        self.control.send(b"!")
+        """End the run; its report still comes. A run that has ended is left alone."""
+        with contextlib.suppress(BrokenPipeError):
+            self.control.send(b"!")
 
     def close(self) -> None:
         """Let go of everything; what still runs ends."""
@@ -233,7 +235,9 @@ class _Exchange:
             while chunk:
                 chunk = chunk[os.write(sink, chunk) :]
         except BrokenPipeError:
-            return  # nobody reads any more; the program may still have work to do
+            # Nobody reads any more: what a pipe would tell a program by SIGPIPE.
+            self._sinks[fd] = None
+            self._run.stop()
 
     def _finished(self) -> Report:
         lines = self._collected[self._report].splitlines()
