@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lotabots.policy.project_broker import Consumer, Stream
 
 log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())  # quiet in commands, which have no log of their own
 
 PIN_GROUP: Final = "one"
 PIN_TIMEOUT_S: Final = 2
