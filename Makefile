@@ -29,7 +29,7 @@ help: ## list what can be made
 setup: ## make .venv ready (every other recipe does this by itself)
 	@sh scripts/setup.sh
 
-demo: setup ## check this repository's fleet, then watch it decide
+demo: setup tools ## watch the fleet decide, build, refuse and prove, on a server of its own
 	@$(DEMO)
 
 test: setup ## run all tests
@@ -79,7 +79,8 @@ generate: setup ## write the generated files anew
 	@$(GENERATE)
 
 tools: setup ## build the locked toolboxes of the bots (.lotabots/tools)
-	@$(RUN) lotabots tools sync
+	@$(RUN) lotabots tools verify >/dev/null 2>&1 || { \
+		printf 'setup  the locked toolboxes of the bots\n'; $(RUN) lotabots tools sync >/dev/null; }
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade for the newest versions)
 	@sh scripts/lock.sh $(LOCK)

@@ -104,7 +104,10 @@ class Demo:
         (self.root / "lotabots.yaml").write_text("repositories: {shop: shop.git}\n")
         self.say(self.lotabots("validate", "-C", self.root).strip())
         self.say(f"{idle} bots have no program here and are disabled", "dim")
-        self.say("toolboxes: " + self.lotabots("tools", "sync", "-C", self.root).split()[0])
+        tools = self.lotabots("tools", "sync", "-C", ROOT).splitlines()
+        (self.root / ".lotabots").mkdir(mode=0o700)
+        (self.root / ".lotabots/tools").symlink_to(ROOT / ".lotabots/tools")
+        self.say("toolboxes: " + ", ".join(line.split()[0] for line in tools))
         self.say(f"sandbox: {self.doctor}")
 
     def install_intruder(self) -> None:
