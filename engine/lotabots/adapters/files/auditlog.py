@@ -14,8 +14,9 @@ import contextlib
 import fcntl
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lotabots.audit.note import (
     Checkpoint,
@@ -30,13 +31,17 @@ from lotabots.audit.tiles import ENTRIES, MAX_ENTRY, Growth, TileError
 from lotabots.audit.verify import entries_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Self
 
 ORIGIN: Final = "lotabots.local/audit"
 CHECKPOINT: Final = "checkpoint"
 KEY: Final = "verifier.key"
 SEED_SIZE: Final = 32
+SYNCS: Final = 8
+"""How many files are synced at the same time."""
+
+_T = TypeVar("_T")
 
 
 class AuditLogError(Exception):
@@ -51,9 +56,8 @@ class AuditWriter:
         self._seed = seed
         self._lock = -1
         self._growth = Growth()
-        self._torn = False
-        self._unsynced: set[Path] = set()
-        self._obsolete: list[Path] = []
+        self._threads = ThreadPoolExecutor(SYNCS)
+        self._full: dict[str, bytes] = {}
         self.last_sequence = 0
 
     def __enter__(self) -> Self:
@@ -68,12 +72,13 @@ class AuditWriter:
         try:
             self._open()
         except BaseException:
-            os.close(self._lock)
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *exc: object) -> None:
         """Let go of the lock."""
+        self._threads.shutdown()
         os.close(self._lock)
 
     @property
@@ -84,9 +89,10 @@ class AuditWriter:
     def append(self, entries: Sequence[bytes]) -> None:
         """Add entries, all or none; they count once `publish` has returned.
 
+        Until then full tiles wait in memory.
+
         Raises:
             ValueError: an entry is larger than `MAX_ENTRY` or has not the next sequence number.
-            AuditLogError: an earlier write failed; the log has to be opened again.
         """
         last = self.last_sequence
         for entry in entries:
@@ -97,27 +103,21 @@ class AuditWriter:
                     "gaps and oversized entries are refused"
                 )
             last = sequence
-        with self._writing():
-            self.last_sequence = last
-            self._write_all(self._growth.append(entries))
+        self.last_sequence = last
+        self._full |= self._growth.append(entries)
 
     def publish(self) -> Checkpoint:
-        """Write what is not full yet and sign a checkpoint over everything.
+        """Write what is new and sign a checkpoint over everything.
 
-        Raises:
-            AuditLogError: an earlier write failed; the log has to be opened again.
+        If it fails, nothing of it counts, and it may be tried again.
         """
-        with self._writing():
-            self._write_all(self._growth.edge())
-            for folder in sorted(self._unsynced):
-                _sync(folder)
-            self._unsynced.clear()
-            checkpoint = Checkpoint(ORIGIN, self._growth.size, self._growth.root())
-            _write(self._folder / CHECKPOINT, sign_checkpoint(checkpoint, self._seed).encode())
-            _sync(self._folder)
-            for partials in self._obsolete:
-                shutil.rmtree(partials, ignore_errors=True)
-            self._obsolete.clear()
+        written = self._write_all(self._full | self._growth.edge())
+        checkpoint = Checkpoint(ORIGIN, self._growth.size, self._growth.root())
+        _write(self._folder / CHECKPOINT, sign_checkpoint(checkpoint, self._seed).encode())
+        _sync(self._folder)
+        self._full = {}
+        for target in written:  # a full one stands for all its partial ones from now on
+            shutil.rmtree(target.with_name(target.name + ".p"), ignore_errors=True)
         return checkpoint
 
     def _open(self) -> None:
@@ -144,24 +144,21 @@ class AuditWriter:
             raise AuditLogError("the tiles do not hash to the root of the checkpoint")
         self.last_sequence = sequence_of(newest[0]) if newest else 0
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """After a write that failed, memory and disk may differ: nothing may be signed then."""
-        if self._torn:
-            raise AuditLogError(f"an earlier write to {self._folder} failed; open the log again")
-        self._torn = True
-        yield
-        self._torn = False
+    def _write_all(self, files: Mapping[str, bytes]) -> list[Path]:
+        """Write files so that they and their names are durable."""
+        targets = {self._folder / path: data for path, data in files.items()}
+        for folder in {target.parent for target in targets}:
+            _make_folder(folder)
+        self._all(_prepare, targets.items())
+        for target in targets:
+            _part(target).replace(target)
+        self._all(_sync, {target.parent for target in targets})
+        return list(targets)
 
-    def _write_all(self, files: Mapping[str, bytes]) -> None:
-        for path, data in files.items():
-            target = self._folder / path
-            _make_folder(target.parent)
-            _write(target, data)
-            self._unsynced.add(target.parent)
-            partials = target.with_name(target.name + ".p")
-            if partials.is_dir():  # a full one stands for all of them, once it is published
-                self._obsolete.append(partials)
+    def _all(self, work: Callable[[_T], None], on: Iterable[_T]) -> None:
+        """Do it to all at once: the file system commits syncs that wait together in one go."""
+        for _ in self._threads.map(work, on):
+            pass
 
 
 def reader(folder: Path) -> _Reader:
@@ -238,13 +235,22 @@ def _make_folder(folder: Path) -> None:
 
 def _write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` so that it holds either the old or the new bytes, whatever happens."""
-    partial = Path(f"{path}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    _prepare((path, data), mode=mode)
+    _part(path).replace(path)
+
+
+def _prepare(file: tuple[Path, bytes], *, mode: int = 0o644) -> None:
+    """Write bytes beside their place, durably."""
+    path, data = file
+    descriptor = os.open(_part(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(data)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _part(path: Path) -> Path:
+    return Path(f"{path}.part")
 
 
 def _sync(folder: Path) -> None:
