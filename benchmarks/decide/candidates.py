@@ -15,7 +15,7 @@ import msgspec
 import zen
 from workload import NOW, checked, fleet_of
 
-from lotabots.model.envelope import decode_envelope
+from lotabots.model.envelope import read_envelope
 from lotabots.policy.compile import compile_policy
 from lotabots.policy.decide import decide_bytes
 from lotabots.policy.decision import Dispatch
@@ -108,12 +108,13 @@ class _Router:
         self, decode: Callable[[bytes], Any], policy: Policy
     ) -> Callable[[Sent], list[str]]:
         """The same behind a check of envelope and payload."""
-        events, answer = policy.events, self.with_decoder(decode)
+        answer = self.with_decoder(decode)
+        decoders = {name: rule.reader.decode for name, rule in policy.events.items()}
 
         def checked_answer(sent: Sent) -> list[str]:
             try:
-                envelope = decode_envelope(sent.raw)
-                events[envelope.type].decode(envelope.payload)
+                envelope = read_envelope(sent.raw)
+                decoders[envelope.type](envelope.payload)
             except DECODE_ERRORS:
                 return []
             return answer(sent)

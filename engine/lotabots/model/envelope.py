@@ -30,7 +30,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Priority = Literal["high", "medium", "low"]
 
 
-class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Everything of an envelope but its type and payload. `timestamp` is the sender's clock."""
 
     id: FreeText
@@ -41,7 +41,7 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     correlation_id: FreeText | UnsetType = UNSET
 
 
-class Envelope(Head, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Envelope(Head, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An event as it was sent; `payload` is JSON text that nobody has looked into yet."""
 
     type: FreeText
@@ -68,7 +68,7 @@ class Stamp(Struct, frozen=True, gc=False):
     duplicate: bool = False
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """An envelope with the stamp the engine put on it."""
 
     envelope: Envelope

@@ -43,6 +43,7 @@ from lotabots.policy.rules import (
     TriggerRule,
     rolled_out,
 )
+from lotabots.policy.settle import candidate, case_of
 from lotabots.policy.verdicts import (
     condition_error,
     disabled,
@@ -73,8 +74,14 @@ def compile_policy(checked: CheckedFleet) -> Policy:
     """The policy of `checked`. Rules with errors reject; they never stop compilation."""
     fleet = checked.fleet
     compiler = _Compiler(Law(fleet, checked.graph))
-    events = {name: compiler.event(event) for name, event in sorted(fleet.events.items())}
     broken = sorted(fleet.broken.intersection(SHARED_FILES))
+    events: dict[str, EventRule] = {}
+    cases: dict[str, dict[str, Case]] = {}
+    for name, event in sorted(fleet.events.items()):
+        rule, listed = compiler.event(event)
+        events[name] = rule
+        for source, case in () if broken else listed:
+            cases.setdefault(source, {})[name] = case
     return Policy(
         digest=digest(fleet),
         events=events,
@@ -87,6 +94,7 @@ def compile_policy(checked: CheckedFleet) -> Policy:
         max_age=span(fleet.settings.max_age),
         phases=_phases(fleet),
         rollout=fleet.settings.rollout,
+        cases=cases,
     )
 
 
@@ -117,24 +125,21 @@ class _Compiler:
         self.missed: dict[tuple[str, int], Ignore] = {}
         self.failed: dict[tuple[str, int, tuple[str, ...]], tuple[Ignore, ...]] = {}
 
-    def event(self, event: EventType) -> EventRule:
+    def event(self, event: EventType) -> tuple[EventRule, list[tuple[str, Case]]]:
+        """The rule of an event type, and its cases: of sources that are listed by name.
+
+        Other sources are met when their first event comes.
+        """
         base = self._base(event)
-        reader = self.readers.reader(event.payload)
-        make = partial(self._case, base)
-        return EventRule(
+        rule = EventRule(
             name=event.name,
             ref=RuleRef("event", event.name, event.span),
-            reader=reader,
-            decode=reader.decode,
-            cases={source: make(source) for source in self._senders(event)},
-            make=make,
+            reader=self.readers.reader(event.payload),
+            make=partial(self._case, base),
             address=partial(self._addressed, base),
         )
-
-    def _senders(self, event: EventType) -> tuple[str, ...]:
-        """Sources that are listed by name; others are met when their first event comes."""
-        listed = (name for name in event.emitters if "*" not in name)
-        return tuple(name for name in listed if not self._refusal(event, name))
+        listed = ((name, rule.make(rule, name)) for name in event.emitters if "*" not in name)
+        return rule, [(name, case) for name, case in listed if isinstance(case, Case)]
 
     def _base(self, event: EventType) -> _Base:
         numbers = self.law.graph.consumers.get(event.name, ())
@@ -167,15 +172,15 @@ class _Compiler:
             found = self.missed[key] = other_source(start, _kind(start))
         return found
 
-    def _case(self, base: _Base, source: str) -> Case:
+    def _case(self, base: _Base, rule: EventRule, source: str) -> Case | Reject:
         refused = self._refusal(base.event, source)
         if refused is not None:
-            return Case(refused)
+            return refused
         distrust = self._distrust(base, source)
-        if distrust is not None:
-            return distrust
+        if distrust:
+            return Case(rule.reader.decode, rule, distrust, names=base.names)
         if not base.names:
-            return Case(None, ("",), (no_candidate(base.event),))
+            return Case(rule.reader.decode, rule, (no_candidate(base.event),))
         template = list(base.verdicts)
         bots: list[Candidate] = []
         gates: list[GateCandidate] = []
@@ -188,7 +193,7 @@ class _Compiler:
             missed, first = self._missed(base.first[node]), starts[0] is base.first[node]
             if node in self.bots:
                 rules = [self._trigger(base.event, source, start) for start in starts]
-                bots.append(_candidate(slot, self.bots[node], rules, None if first else missed))
+                bots.append(candidate(slot, self.bots[node], rules, None if first else missed))
                 continue
             refused = self.law.connection(source, base.event.name, node)
             if refused is not None:
@@ -198,7 +203,7 @@ class _Compiler:
                     base.event, slot, starts=starts, first=first, missed=missed
                 )
                 gates.append(gate)
-        return _case(base.names, tuple(template), bots=tuple(bots), gates=tuple(gates), reads=reads)
+        return case_of(rule, dict(zip(base.names, template, strict=True)), bots, gates, reads=reads)
 
     def _reads_event(self, event: EventType, start: Start) -> bool:
         condition = self.conditions.get(start.rule.when, event.payload)
@@ -285,16 +290,13 @@ class _Compiler:
         family, dot, rest = source.partition(".")
         return family in OUTSIDE_FAMILIES and dot == "." and all(rest.split("."))
 
-    def _distrust(self, base: _Base, source: str) -> Case | None:
+    def _distrust(self, base: _Base, source: str) -> tuple[Verdict, ...]:
         """If the file of the source has errors, its routes and approvals are not believed."""
         bot = self.law.graph.bots.get(source)
         path = bot.path if bot else GATES_FILE if is_gate_source(source) else ""
         if path not in self.law.fleet.broken:
-            return None
-        verdicts = tuple(unsound(name, path) for name in base.names)
-        if not verdicts:
-            return None
-        return Case(None, base.names, verdicts)
+            return ()
+        return tuple(unsound(name, path) for name in base.names)
 
     def _addressed(self, base: _Base, case: Case, destination: str) -> Case | None:
         """`case` for one named bot: other bots ignore the event, gates still see it."""
@@ -308,37 +310,11 @@ class _Compiler:
             verdicts[name] = not_addressed(name, destination, ref)
         if destination not in verdicts:
             verdicts[destination] = self.law.unsound(destination) or no_trigger(bot, base.event)
-        names = tuple(sorted(verdicts))
-        slots = {name: slot for slot, name in enumerate(names)}
-        return _case(
-            names,
-            tuple(verdicts[name] for name in names),
-            bots=tuple(
-                _moved(c, slots, destination) for c in case.bots if c.bot.name == destination
-            ),
-            gates=tuple(_moved(c, slots, c.gate.target) for c in case.gates),
-            reads=case.reads_event,
-        )
-
-
-def _case(
-    names: tuple[str, ...],
-    template: tuple[Verdict, ...],
-    *,
-    bots: tuple[Candidate, ...],
-    gates: tuple[GateCandidate, ...],
-    reads: bool,
-) -> Case:
-    return Case(None, names, template, bots, gates, bool(bots or gates), reads)
-
-
-def _candidate(
-    slot: int, bot: BotRule, rules: list[TriggerRule], missed: Ignore | None
-) -> Candidate:
-    first, *more = rules
-    return Candidate(
-        slot, first.holds, first.at_rest, first.failed, missed, first, tuple(more), bot
-    )
+        verdicts = dict(sorted(verdicts.items()))
+        slots = {name: slot for slot, name in enumerate(verdicts)}
+        bots = [_moved(c, slots, destination) for c in case.bots if c.bot.name == destination]
+        gates = [_moved(c, slots, c.gate.target) for c in case.gates]
+        return case_of(case.event, verdicts, bots, gates, reads=case.reads_event)
 
 
 def _bot_rule(bot: Bot) -> BotRule:

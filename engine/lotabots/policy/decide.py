@@ -42,7 +42,6 @@ from lotabots.policy.verdicts import (
     key_absent,
     not_rolled_out,
     over_quota,
-    unknown_type,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
         EventRule,
         GateCandidate,
         Policy,
-        TriggerRule,
     )
     from lotabots.policy.state import State
 
@@ -63,6 +61,7 @@ SKEW: Final = timedelta(minutes=5)
 """How far the sender's clock may be ahead of ours."""
 
 _OLDEST_SKEW: Final = -SKEW
+_NONE: Final[tuple[Effect, ...]] = ()
 
 
 class Asked(Struct, frozen=True, gc=False):
@@ -89,52 +88,82 @@ def decide(policy: Policy, state: State, event: Event, now: datetime) -> Step:
 
 def decide_bytes(policy: Policy, state: State, raw: bytes, stamp: Stamp, now: datetime) -> Step:
     """The decision on the event that `raw` is; every `raw` gets one."""
+    if len(raw) > MAX_EVENT:
+        reason = f"{len(raw)} bytes, {MAX_EVENT} are allowed"
+        return _unread(policy, state, codes.TOO_LARGE.code, reason, stamp, now)
     try:
-        if len(raw) <= MAX_EVENT:
-            return _decide(policy, state, read_envelope(raw), stamp, now)
-        code, reason = codes.TOO_LARGE, f"{len(raw)} bytes, {MAX_EVENT} are allowed"
+        envelope = read_envelope(raw)
     except DECODE_ERRORS as error:
-        code, reason = codes.MALFORMED, why_malformed(raw, error)
-    refused = Reject("", code.code, reason, policy.envelope)
+        reason = why_malformed(raw, error)
+        return _unread(policy, state, codes.MALFORMED.code, reason, stamp, now)
+    return _decide(policy, state, envelope, stamp, now)
+
+
+def _unread(
+    policy: Policy, state: State, code: str, reason: str, stamp: Stamp, now: datetime
+) -> Step:
+    refused = Reject("", code, reason, policy.envelope)
     return Step(state, Decision("", "", stamp.source, (refused,), policy.digest, now))
 
 
 def _decide(policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now: datetime) -> Step:
     """The whole-event questions in the order of the documentation, then the candidates."""
-    rule = policy.events.get(envelope.type)
     source = stamp.source
-    refused: Reject | None
-    if rule is None:
-        refused = unknown_type(envelope.type, policy.catalogue)
-        return _refuse(policy, state, refused, envelope, source, now)
-    case = rule.cases.get(source) or rule.case(source)
-    refused = policy.unsound or case.refused
-    if refused is None and envelope.source != source:
-        refused = forged_source(envelope.source, source, rule.ref)
-    if refused is not None:
+    case: Case | Reject | None
+    try:
+        case = policy.cases[source][envelope.type]
+    except KeyError:
+        case = policy.case(source, envelope.type)
+        if isinstance(case, Reject):
+            return _refuse(policy, state, case, envelope, source, now)
+    if envelope.source != source:
+        refused = forged_source(envelope.source, source, case.event.ref)
         return _refuse(policy, state, refused, envelope, source, now)
     try:
-        payload = rule.decode(envelope.payload)
+        payload = case.decode(envelope.payload)
     except DECODE_ERRORS as error:
-        refused = _unreadable(policy, rule, envelope, error)
+        refused = _unreadable(policy, case.event, envelope, error)
         return _refuse(policy, state, refused, envelope, source, now)
-    named: Case | None = case
     if envelope.destination != ANYONE:
-        named = rule.case_for(case, envelope.destination)
+        case = case.to(envelope.destination)
+    age = now - envelope.timestamp
     if (
-        named is None
-        or not _OLDEST_SKEW <= now - envelope.timestamp <= policy.max_age
+        case is None
+        or age > policy.max_age
+        or age < _OLDEST_SKEW
         or stamp.hops > policy.max_hops
         or stamp.duplicate
     ):
-        refused = _refusal(policy, envelope, stamp=stamp, known=named is not None, now=now)
+        refused = _refusal(policy, envelope, stamp=stamp, known=case is not None, now=now)
         return _refuse(policy, state, refused, envelope, source, now)
-    verdicts = named.template
-    effects: tuple[Effect, ...] = ()
-    if named.live:
+    return _answer(policy, state, envelope, stamp, now, case, payload)
+
+
+def _answer(
+    policy: Policy,
+    state: State,
+    envelope: Envelope,
+    stamp: Stamp,
+    now: datetime,
+    case: Case,
+    payload: object,
+) -> Step:
+    """The step for an event that may be looked at: the verdict of each candidate."""
+    verdicts, effects, ask = case.template, _NONE, case.ask
+    if ask is not None:
+        try:
+            answer = ask(payload, _facts(envelope, stamp) if case.reads_event else None)
+            verdicts = case.answers[answer]
+        except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
+            verdicts = _replaced(verdicts, case.slot, _unanswered(case.bots[0]))
+        else:
+            if answer < 0:
+                asked = Asked(envelope, stamp, payload, now)
+                state, verdicts, effects = _granted(policy, state, asked, case, answer)
+    elif case.live:
         asked = Asked(envelope, stamp, payload, now)
-        state, verdicts, effects = _ask_all(policy, state, asked, named)
-    decision = Decision(envelope.id, rule.name, source, verdicts, policy.digest, now)
+        state, verdicts, effects = _ask_all(policy, state, asked, case)
+    decision = Decision(envelope.id, envelope.type, stamp.source, verdicts, policy.digest, now)
     return Step(state, decision, effects)
 
 
@@ -169,22 +198,38 @@ def _refusal(policy: Policy, head: Envelope, *, stamp: Stamp, known: bool, now: 
     return Reject("", code.code, reason, policy.fleet)
 
 
+def _granted(
+    policy: Policy, state: State, asked: Asked, case: Case, answer: int
+) -> tuple[State, tuple[Verdict, ...], tuple[Effect, ...]]:
+    """The verdicts when a trigger of the only candidate holds, and the job, if it may start."""
+    verdicts, slot = case.answers[answer], case.slot
+    verdict = verdicts[slot]
+    if state.bots or state.rollout:
+        state, verdict = _in_state(policy, state, asked, case.bots[0], answer)
+        verdicts = _replaced(verdicts, slot, verdict)
+    return state, verdicts, _jobs(verdict, asked)
+
+
+def _replaced(verdicts: tuple[Verdict, ...], slot: int, verdict: Verdict) -> tuple[Verdict, ...]:
+    return (*verdicts[:slot], verdict, *verdicts[slot + 1 :])
+
+
 def _ask_all(
     policy: Policy, state: State, asked: Asked, case: Case
 ) -> tuple[State, tuple[Verdict, ...], tuple[Effect, ...]]:
     """Every candidate whose verdict depends on the event, in the order of their names."""
     verdicts = list(case.template)
-    effects: tuple[Effect, ...] = ()
-    facts = _facts(asked) if case.reads_event else None
-    payload = asked.payload
-    at_rest = not (state.bots or state.rollout)
+    effects = _NONE
+    facts = _facts(asked.head, asked.stamp) if case.reads_event else None
     for candidate in case.bots:
-        verdict, trigger = _ask(candidate, payload, facts)
-        if trigger is not None and not at_rest:
-            bot = candidate.bot
-            state, verdict = _in_state(state, trigger, policy=policy, bot=bot, asked=asked)
-        if isinstance(verdict, Dispatch):
-            effects += (StartJob(verdict.target, verdict.action, asked.head.id, payload),)
+        try:
+            answer = candidate.ask(asked.payload, facts)
+            verdict = candidate.outcomes[answer]
+        except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
+            answer, verdict = 0, _unanswered(candidate)
+        if answer < 0:
+            state, verdict = _in_state(policy, state, asked, candidate, answer)
+            effects += _jobs(verdict, asked)
         verdicts[candidate.slot] = verdict
     for gate in case.gates:
         state, verdicts[gate.slot], more = _feed(state, gate, asked=asked, facts=facts)
@@ -192,32 +237,28 @@ def _ask_all(
     return state, tuple(verdicts), effects
 
 
-def _facts(asked: Asked) -> EventFacts:
-    return EventFacts(asked.head.priority, asked.stamp.attempt, asked.stamp.hops)
+def _facts(head: Envelope, stamp: Stamp) -> EventFacts:
+    return EventFacts(head.priority, stamp.attempt, stamp.hops)
 
 
-def _ask(
-    candidate: Candidate, payload: object, facts: EventFacts | None
-) -> tuple[Verdict, TriggerRule | None]:
-    """The verdict at rest and the first trigger that holds; or why the first one does not."""
-    try:
-        clause = HOLDS if candidate.holds is None else candidate.holds(payload, facts)
-        if clause == HOLDS:
-            return candidate.at_rest, candidate.first
-        for trigger in candidate.more:
-            if trigger.holds is None or trigger.holds(payload, facts) == HOLDS:
-                return trigger.at_rest, trigger
-    except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
-        rule = candidate.first.passed.rule
-        return condition_error(candidate.bot.name, rule, _CANNOT), None
-    return candidate.missed or candidate.failed[clause], None
+def _unanswered(candidate: Candidate) -> Reject:
+    """LR107: the condition of a bot failed."""
+    return condition_error(candidate.bot.name, candidate.passed[HOLDS].rule, _CANNOT)
+
+
+def _jobs(verdict: Verdict, asked: Asked) -> tuple[Effect, ...]:
+    if not isinstance(verdict, Dispatch):
+        return _NONE
+    return (StartJob(verdict.target, verdict.action, asked.head.id, asked.payload),)
 
 
 def _in_state(
-    state: State, trigger: TriggerRule, *, policy: Policy, bot: BotRule, asked: Asked
+    policy: Policy, state: State, asked: Asked, candidate: Candidate, answer: int
 ) -> tuple[State, Verdict]:
-    """The verdict for a bot that the rules allow, or not, in a fleet that is not at rest."""
-    passed = trigger.passed
+    """The verdict for a bot that has a trigger that holds, in the state of the fleet."""
+    bot, passed = candidate.bot, candidate.passed[answer]
+    if not state.rollout and bot.name not in state.bots:
+        return state, candidate.outcomes[answer]
     if isinstance(passed, Reject):
         return state, passed
     at, approved = state.bot(bot.name), passed.saw is not None and passed.saw.approved

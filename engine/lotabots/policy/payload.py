@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, assert_never
 
 import msgspec
@@ -35,7 +36,7 @@ from lotabots.model.payload_schema import FORMAT_PATTERNS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lotabots.model.event import PayloadType
+    from lotabots.model.event import Field, PayloadType
 
 MEMBER: Final = "f_"
 """What stands before the name of a JSON member to make the name of an attribute."""
@@ -161,30 +162,44 @@ def said(error: Exception) -> str:
 
 def _number_check(payload: ObjectType) -> dict[str, Any]:
     """What a struct class needs to refuse a member that is not the number it should be."""
-    numbers = tuple(
-        (MEMBER + member.name, member.type.minimum, member.type.maximum, member)
-        for member in payload.fields
-        if isinstance(member.type, NumberType)
-    )
-    if not numbers:
+    checks = [_check(one, one.type) for one in payload.fields if isinstance(one.type, NumberType)]
+    if not checks:
         return {}
+    if len(checks) == 1:
+        return {"__post_init__": checks[0]}
 
-    def check(self: object) -> None:
-        for name, low, high, member in numbers:
-            value = getattr(self, name)
-            kind = value.__class__
-            if (
-                (kind is Decimal or kind is int)
-                and (low is None or value >= low)
-                and (high is None or value <= high)
-            ) or (member.optional and value is UNSET):
-                continue
-            try:
-                _number(member.type, value)
-            except ValueError as error:
-                raise ValueError(f".{member.name}: {error}") from None
+    def check_all(self: object) -> None:
+        for check in checks:
+            check(self)
 
-    return {"__post_init__": check}
+    return {"__post_init__": check_all}
+
+
+def _check(member: Field, kind: NumberType) -> Callable[[Any], None]:
+    """A function that refuses an object whose `member` is not an exact number of type `kind`.
+
+    It reads the attribute by name, as if it had been written for this member: `getattr` and a loop
+    over all members would take as long as decoding the number.
+    """
+    low, high, optional = kind.minimum, kind.maximum, member.optional
+
+    def check(self: Any) -> None:  # noqa: ANN401 - the classes are made at run time
+        value = self.attribute
+        found = value.__class__
+        if (
+            (found is Decimal or found is int)
+            and (low is None or value >= low)
+            and (high is None or value <= high)
+        ) or (optional and value is UNSET):
+            return
+        try:
+            _number(kind, value)
+        except ValueError as error:
+            raise ValueError(f".{member.name}: {error}") from None
+
+    code, names = check.__code__, {"attribute": MEMBER + member.name}
+    named = code.replace(co_names=tuple(names.get(name, name) for name in code.co_names))
+    return FunctionType(named, globals(), "check", None, check.__closure__)
 
 
 def _number(kind: Any, value: Any) -> None:  # noqa: ANN401 - any JSON value

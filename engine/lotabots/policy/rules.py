@@ -1,6 +1,6 @@
 """A compiled policy: tables that `decide` only looks up. Built by `compile`, never changed.
 
-The two dictionaries that do grow (`EventRule.cases`, `Case.addressed`) remember the results of pure
+The two dictionaries that do grow (`Policy.cases`, `Case.addressed`) remember the results of pure
 functions, up to a bound: they make the second event of a kind faster and can change no answer.
 """
 
@@ -16,6 +16,7 @@ from lotabots.model.bot import BreakerPolicy, Counter
 from lotabots.policy.correlator import GateSpec
 from lotabots.policy.decision import Dispatch, Ignore, Reject, RuleRef, Verdict
 from lotabots.policy.payload import PayloadReader
+from lotabots.policy.verdicts import unknown_type
 
 MAX_REMEMBERED: Final = 1024
 """Sources outside the fleet that are remembered for each event type."""
@@ -47,20 +48,18 @@ class TriggerRule(Struct, frozen=True, gc=False):
 
 
 class Candidate(Struct, frozen=True, gc=False):
-    """A bot whose verdict depends on the event: its first trigger that lets the source in.
+    """A bot whose verdict depends on the event.
 
-    `more` are the triggers after it. `missed` is the verdict when none holds although the first
-    trigger of the file is for others; None if that is this one, whose `failed` then counts. That
-    the first trigger is not a value of its own spares a memory access for each decision.
+    `ask` gives the index of one of `outcomes`, the verdicts for a bot and a fleet without any
+    special state. From the front they are those of clauses that may be the first that is false,
+    and from the back those of the triggers, in the order of the file: an answer below zero means
+    that trigger number ``-1 - answer`` holds, and is by rule the same index of `passed`.
     """
 
     slot: int
-    holds: Callable[[Any, Any], int] | None
-    at_rest: Verdict
-    failed: tuple[Ignore, ...]
-    missed: Ignore | None
-    first: TriggerRule
-    more: tuple[TriggerRule, ...]
+    ask: Callable[[Any, Any], int]
+    outcomes: tuple[Verdict, ...]
+    passed: tuple[Dispatch | Reject, ...]
     bot: BotRule
 
 
@@ -103,58 +102,59 @@ class GateCandidate(Struct, frozen=True, gc=False):
     missed: Ignore
 
 
-class Case(Struct):
+class Case(Struct, gc=False):
     """Everything about one event type from one source.
 
-    `refused` refuses the whole event. Else `template` has the verdict of every candidate, sorted
-    by name, and those in `bots` and `gates` overwrite theirs; `live` says that there are any, and
-    `reads_event` that some condition reads more than the payload.
+    `template` has the verdict of every candidate, sorted by name; those in `bots` and `gates`
+    overwrite theirs, if `live`. Where that would be one bot and nothing else, `ask` is what it
+    asks, `answers` are all verdicts for each of its outcomes, and `slot` is its own. `reads_event`
+    says that some condition reads more than the payload.
+    `decode` is that of `event`: what most events need lies side by side.
     """
 
-    refused: Reject | None
-    names: tuple[str, ...] = ()
-    template: tuple[Verdict, ...] = ()
+    decode: Callable[[Any], Any]
+    event: EventRule
+    template: tuple[Verdict, ...]
+    ask: Callable[[Any, Any], int] | None = None
+    answers: tuple[tuple[Verdict, ...], ...] = ()
+    reads_event: bool = False
+    live: bool = False
+    slot: int = 0
+    names: tuple[str, ...] = ("",)
     bots: tuple[Candidate, ...] = ()
     gates: tuple[GateCandidate, ...] = ()
-    live: bool = False
-    reads_event: bool = False
     addressed: dict[str, Case] = field(default_factory=dict)
 
+    def to(self, destination: str) -> Case | None:
+        """The case of events that name one bot; None if there is no such bot."""
+        found = self.addressed.get(destination)
+        if found is None:
+            found = self.event.address(self, destination)
+            if found is not None:
+                self.addressed[destination] = found
+        return found
 
-class EventRule(Struct):
-    """Everything about one event type. `make` gives the case of a source that is not in `cases`."""
+
+class EventRule(Struct, gc=False):
+    """Everything about one event type. `make` gives the case of a source, or refuses it.
+
+    `met` counts the sources that are remembered although no rule names them.
+    """
 
     name: str
     ref: RuleRef
     reader: PayloadReader
-    decode: Callable[[Any], Any]
-    cases: dict[str, Case]
-    make: Callable[[str], Case]
+    make: Callable[[EventRule, str], Case | Reject]
     address: Callable[[Case, str], Case | None]
-
-    def case(self, source: str) -> Case:
-        """The case of events from `source`."""
-        found = self.cases.get(source)
-        if found is None:
-            found = self.make(source)
-            if found.refused is None and len(self.cases) < MAX_REMEMBERED:
-                self.cases[source] = found
-        return found
-
-    def case_for(self, case: Case, destination: str) -> Case | None:
-        """`case` for an event that names one bot; None if there is no such bot."""
-        found = case.addressed.get(destination)
-        if found is None:
-            found = self.address(case, destination)
-            if found is not None:
-                case.addressed[destination] = found
-        return found
+    met: int = 0
 
 
 class Policy(Struct, frozen=True):
     """A checked fleet, ready to decide. `digest` names what the rule files say.
 
-    `unsound` refuses every event: a file that all decisions depend on has errors.
+    `unsound` refuses every event: a file that all decisions depend on has errors. `cases` has
+    those of sources that are listed by name or were met, by source and event type; it has none
+    that would refuse.
     """
 
     digest: str
@@ -168,6 +168,20 @@ class Policy(Struct, frozen=True):
     max_age: timedelta
     phases: tuple[str, ...]
     rollout: str
+    cases: dict[str, dict[str, Case]]
+
+    def case(self, source: str, kind: str) -> Case | Reject:
+        """The case of events of type `kind` from `source`, or why there are none."""
+        rule = self.events.get(kind)
+        if rule is None:
+            return unknown_type(kind, self.catalogue)
+        if self.unsound is not None:
+            return self.unsound
+        found = rule.make(rule, source)
+        if isinstance(found, Case) and rule.met < MAX_REMEMBERED:
+            rule.met += 1
+            self.cases.setdefault(source, {})[kind] = found
+        return found
 
     def rolled_out(self, phase: str, rollout: str) -> bool:
         """Whether a bot of `phase` is in service when `rollout` is the last phase that is.
