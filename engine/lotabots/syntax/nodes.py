@@ -1,9 +1,8 @@
 """The syntax tree of a rule file: scalars, sequences and mappings that know their places.
 
-The trees are built by `lotabots.syntax.compose` from the events of the C parser. A plain scalar
-keeps its text: what it means (a name, a number, a truth value) is decided by the decoder that
-knows which type is expected, under the YAML 1.2 core schema. So `on`, `yes` and `1.10` stay text
-until somebody asks for text.
+The trees are built by `lotabots.syntax.compose`. A plain scalar keeps its text: what it means (a
+name, a number, a truth value) is decided by the decoder that knows which type is expected, under
+the YAML 1.2 core schema. So `on`, `yes` and `1.10` stay text until somebody asks for text.
 """
 
 from __future__ import annotations
