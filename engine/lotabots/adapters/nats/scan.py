@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from lotabots.runtime.ports import BusError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
     from nats.aio.client import Client
 
     from lotabots.runtime.ports import Delivery
@@ -30,11 +32,15 @@ class Scanner:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def all(self, stream: str, subject: str, *, first: int = 1) -> AsyncGenerator[Delivery, None]:
+    async def all(
+        self, stream: str, subject: str, *, first: int = 1
+    ) -> AsyncGenerator[Delivery, None]:
         """The messages of `stream` on `subject` from sequence `first` to the end of now."""
         policy = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
-        async for delivery in self._read(stream, policy | {"filter_subject": subject}):
-            yield delivery
+        messages = self._read(stream, policy | {"filter_subject": subject})
+        async with contextlib.aclosing(messages):  # who stops early leaves no consumer behind
+            async for delivery in messages:
+                yield delivery
 
     async def _read(self, stream: str, policy: dict[str, Any]) -> AsyncGenerator[Delivery, None]:
         name, pending = await self._create(stream, policy)
