@@ -57,6 +57,26 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20) as pe
 """
 
 
+@pytest.mark.parametrize("place", ["out", "/tmp", "/dev/shm"])  # noqa: S108 - the sandbox's own
+def test_files_can_be_moved_between_writable_folders(
+    python: Run, policy: Make, lent: Lent, place: str
+) -> None:
+    """Landlock forbids it unless a rule allows it, and many programs write files that way."""
+    out = lent("out")
+    folder = str(out) if place == "out" else place
+    code = f"""
+import os
+os.chdir({folder!r})
+os.mkdir("from"); os.mkdir("to")
+open("from/file", "w").write("moved")
+os.rename("from/file", "to/file")
+os.link("to/file", "from/again")
+print(open("from/again").read())
+"""
+    report = python(policy(write=[out]), code)
+    assert (report.status, report.stdout) == (0, b"moved\n"), report.stderr
+
+
 def test_output_error_output_and_status_come_back(run: Run, policy: Make) -> None:
     report = run(policy(), ["sh", "-c", "echo out; echo err >&2; exit 7"])
     assert (report.status, report.stdout, report.stderr) == (7, b"out\n", b"err\n")

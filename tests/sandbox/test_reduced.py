@@ -13,7 +13,8 @@ from lotabots.policy.project_kernel import KernelPolicy, Limits, Net
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    import tempfile
+from pathlib import Path
 
     from lotabots.adapters.sandbox.report import Report
 
@@ -24,7 +25,10 @@ CANNOT = "the reduced level cannot keep this policy: "
 def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that every user can reach: this level cannot lend what only root can."""
     folder = tmp_path_factory.mktemp("reduced")
-    for one in (folder, *folder.parents[:2]):
+    outermost = Path(tempfile.gettempdir())
+    for one in (folder, *folder.parents):
+        if one == outermost or not one.is_relative_to(outermost):
+            break
         one.chmod(one.stat().st_mode | 0o055)
     return folder
 

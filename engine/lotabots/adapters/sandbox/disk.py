@@ -12,7 +12,7 @@ import stat
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lotabots.adapters.sandbox import kernel
+from lotabots.adapters.sandbox import kernel, landlock
 from lotabots.adapters.sandbox.mounts import exchanged
 from lotabots.adapters.sandbox.namespace import join
 from lotabots.adapters.sandbox.report import RefusedError
@@ -62,8 +62,12 @@ class Agent(NamedTuple):
         return int(_ANSWER.unpack(message)[0]) if len(message) == _ANSWER.size else 0
 
 
-def inside(binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
-    """An agent that will close the data mounts of a run for code, then stay in them."""
+def inside(binds: Sequence[Bind], *, folders: Sequence[str], ruleset: int) -> Agent:
+    """An agent that will close the data mounts of a run for code, then stay in them.
+
+    It also completes the Landlock `ruleset`: where a run may write, it may move files about. Some
+    of these folders exist in the sandbox only, so only the agent can name them.
+    """
     writes = [bind.target for bind in binds if bind.kind == "write"]
 
     def prepare(root: int) -> None:
@@ -78,8 +82,10 @@ def inside(binds: Sequence[Bind], *, folders: Sequence[str]) -> Agent:
             code = bind.kind.code
             add, remove = (closed, kernel.MOUNT_NOEXEC) if code else (kernel.MOUNT_NOEXEC, 0)
             kernel.set_mount(bind.target, add=closed | add, remove=remove)
+        landlock.allow_moving(ruleset, [*folders, *filter(os.path.isdir, writes)])
+        os.close(ruleset)
 
-    return _spawn(prepare, writes)
+    return _spawn(prepare, writes, keep=(ruleset,))
 
 
 def outside(writes: Sequence[str]) -> Agent:
@@ -144,14 +150,16 @@ def _cost(status: os.stat_result, seen: set[tuple[int, int]]) -> int:
     return max(status.st_blocks * _BLOCK, _PER_ENTRY)
 
 
-def _spawn(prepare: Callable[[int], None], writes: Sequence[str]) -> Agent:
+def _spawn(
+    prepare: Callable[[int], None], writes: Sequence[str], *, keep: Sequence[int] = ()
+) -> Agent:
     asked, ask = os.pipe()
     answers, answer = os.pipe()
     parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            keep_only(asked, answer)
+            keep_only(asked, answer, *keep)
             _serve(prepare, writes, channels=(asked, answer), parent=parent)
         finally:
             os._exit(0)

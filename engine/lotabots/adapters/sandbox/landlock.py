@@ -19,6 +19,9 @@ EXECUTE: Final = 1 << 0
 WRITE_FILE: Final = 1 << 1
 READ_FILE: Final = 1 << 2
 READ_DIR: Final = 1 << 3
+REFER: Final = 1 << 13
+"""Moving and linking files between folders; every ruleset denies it unless a rule allows it."""
+
 ALL_FILES: Final = (1 << 16) - 1
 """Every right of ABI 5 (up to ioctl of devices)."""
 
@@ -53,8 +56,17 @@ def version() -> int:
 
 
 def execute_only(paths: Iterable[str]) -> int:
-    """A ruleset under which only `paths` (files, or folders with all below) can be executed."""
-    return _ruleset(_Ruleset(EXECUTE, 0, 0), 8, dict.fromkeys(paths, EXECUTE))
+    """A ruleset under which only `paths` (files, or folders with all below) can be executed.
+
+    Nothing can be moved between folders either, until `allow_moving` says where.
+    """
+    return _ruleset(_Ruleset(EXECUTE | REFER, 0, 0), 8, dict.fromkeys(paths, EXECUTE))
+
+
+def allow_moving(ruleset: int, folders: Iterable[str]) -> None:
+    """Let files be moved and linked between the folders below each of `folders`."""
+    for folder in folders:
+        _add(ruleset, folder, REFER)
 
 
 def everything(rights: Mapping[str, int]) -> int:

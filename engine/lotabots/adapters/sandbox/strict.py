@@ -63,10 +63,12 @@ def start(request: Request, stdin: int) -> Running:
     binds, tool = _unprivileged(plan.binds, request)
     # Each once: bubblewrap 0.8 stumbles over a link that is there already.
     links = tuple(dict.fromkeys((*plan.links, *programs.links)))
-    started = _launch(request, binds, links, programs, stdin, tool)
+    ruleset = _ruleset(programs.executable, binds)
+    started = _launch(request, binds, links, programs, stdin, tool, ruleset)
     try:
         folders = _memory_folders(binds)
-        agent = disk.inside(binds, folders=folders)
+        agent = disk.inside(binds, folders=folders, ruleset=ruleset)
+        os.close(ruleset)
         root = _root(started)
         root_fd = os.pidfd_open(root)
         _expect_ready(started)
@@ -116,10 +118,11 @@ def _launch(
     programs: Programs,
     stdin: int,
     tool: str,
+    ruleset: int,
 ) -> _Started:
     out, err, info = pipe(inherit=False), pipe(inherit=False), pipe(inherit=True)
     ready, go = pipe(inherit=True), pipe(inherit=True)
-    channels = Channels(ready[1], go[0], _ruleset(programs.executable, binds))
+    channels = Channels(ready[1], go[0], ruleset)
     limits = hard_limits(request.policy.limits, spare=_SPARE)
     argv = (programs.path, *request.argv[1:])
     starter = build(argv, request.policy.env, limits=limits, channels=channels)
@@ -135,7 +138,7 @@ def _launch(
     command = [tool, "--args", str(options), "--", bubblewrap.STARTER]
     ours = (info[0], ready[0], go[1])
     child = _spawn(command, (stdin, out[1], err[1]), not_theirs=ours)
-    theirs = (info[1], ready[1], go[0], channels.ruleset, options, *files[1:3], out[1], err[1])
+    theirs = (info[1], ready[1], go[0], options, *files[1:3], out[1], err[1])
     for fd in (*theirs, *([files.hosts] if files.hosts is not None else ())):
         os.close(fd)
     return _Started(child, out[0], err[0], info[0], ready[0], go[1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lotabots.adapters.sandbox import kernel
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -132,6 +134,9 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)  # noqa: PTH208 - hot, names only
+    except PermissionError:
+        yield from _hidden_files(pid)
+        return
     except OSError:
         return
     for name in names:
@@ -139,6 +144,36 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
             yield os.stat(f"{folder}/{name}")  # noqa: PTH116 - hot
         except OSError:
             continue
+
+
+def _hidden_files(pid: int) -> Iterator[os.stat_result]:
+    """The open files of a process that hides them (PR_SET_DUMPABLE 0 closes its /proc/PID/fd).
+
+    We own the sandbox's user namespace, so the kernel still hands them out one by one.
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        for number in range(_table_size(pid)):
+            try:
+                fd = kernel.call(kernel.PIDFD_GETFD, process, number, 0)
+            except OSError:
+                continue
+            try:
+                yield os.fstat(fd)
+            finally:
+                os.close(fd)
+    finally:
+        os.close(process)
+
+
+def _table_size(pid: int) -> int:
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        if line.startswith(b"FDSize:"):
+            return int(line.split()[1])
+    return 0
 
 
 def _used(folder: str) -> int:
