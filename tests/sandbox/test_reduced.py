@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +15,6 @@ from lotabots.policy.project_kernel import KernelPolicy, Limits, Net
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    import tempfile
-from pathlib import Path
 
     from lotabots.adapters.sandbox.report import Report
 
