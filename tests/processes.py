@@ -95,6 +95,10 @@ class Processes:
             return 0
         return int(children[0]) if children else 0
 
+    def wait(self, name: str) -> int:
+        """Wait for the end of a process; its exit status."""
+        return self._running[name].wait(20)
+
     def kill(self, name: str) -> bool:
         """Kill a process as nothing else does; False if there is none at the moment."""
         pid = self.pid(name)
@@ -135,8 +139,8 @@ class Processes:
             finally:
                 process.kill()
             assert status == 0, f"{name} ended with {status}"
-        assert not [pid for pid in self.every_pid if Path(f"/proc/{pid}").exists()]
-        assert not (self.root / ".lotabots/run.json").exists()
+        assert not [pid for pid in self.every_pid if os.access(f"/proc/{pid}", os.F_OK)]
+        assert not os.access(self.root / ".lotabots/run.json", os.F_OK)
 
 
 async def assert_nothing_lost(watcher: Watcher, *, events: int) -> None:

@@ -276,11 +276,12 @@ class Watcher:
 
     async def messages(self, stream: str, subject: str = ">") -> list[Delivery]:
         """Everything that a stream holds on a subject."""
-        while True:
-            try:
-                return [found async for found in Scanner(self._reader).all(stream, subject)]
-            except (BusError, NatsError):
-                await asyncio.sleep(0.1)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    return [found async for found in Scanner(self._reader).all(stream, subject)]
+                except (BusError, NatsError):
+                    await asyncio.sleep(0.1)
 
     async def bodies(self, stream: str, subject: str = ">") -> list[dict[str, Any]]:
         """The same, decoded."""
