@@ -1,0 +1,65 @@
+"""Runs in a process of its own: pytest, with the tests of the project in it.
+
+    python -I -S driver.py TOOLS SITE PROJECT RUN PIPE
+
+What becomes of each test goes to the pipe, the lines that were reached to RUN/coverage. Before
+anything of the project is read, the kernel is told that this process writes only below RUN.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+LARGEST_FILE = 64 * 2**20
+
+
+def main() -> None:
+    """Run the tests; the exit status is pytest's."""
+    tools, site, project, run, pipe = sys.argv[1:]
+    sys.path += [str(HERE), tools]
+    import confine  # noqa: PLC0415 - only now on the path
+    import recorder  # noqa: PLC0415
+
+    # A project may have modules of these names. Its own come before those of the toolbox, but
+    # after the standard library; a wheel that holds parts of the toolbox is not unpacked at all.
+    del sys.modules["confine"], sys.modules["recorder"]
+    sys.path[-2:] = [site, tools, project, f"{project}/tests"]
+    os.set_inheritable(int(pipe), False)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+    confine.write_only_below([run, "/tmp", "/dev"])  # noqa: S108 - the sandbox's own
+    record = recorder.Recorder(int(pipe), HERE / "suites.toml")
+    status = tests(record, site=site, project=project, run=run)
+    record.finish(status)
+    os._exit(status)  # whatever threads and exit handlers of the project there are
+
+
+def tests(record: Any, *, site: str, project: str, run: str) -> int:  # noqa: ANN401 - a plugin
+    """Run everything below ``tests``, and measure the code below `site`; pytest's exit status."""
+    import coverage  # noqa: PLC0415 - only now on the path
+    import pytest  # noqa: PLC0415
+
+    measured = coverage.Coverage(
+        data_file=f"{run}/coverage", branch=True, config_file=False, source=[site]
+    )
+    measured.start()
+    arguments = [
+        f"{project}/tests",
+        *("-c", str(HERE / "pytest.ini"), f"--rootdir={project}", f"--basetemp={run}/basetemp"),
+        *("--import-mode=importlib", "-p", "no:cacheprovider"),
+        *("--continue-on-collection-errors", "--strict-config", "--color=no", "--tb=short", "-q"),
+    ]
+    status = int(pytest.main(arguments, plugins=[record]))
+    measured.stop()
+    measured.save()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+if __name__ == "__main__":
+    main()
