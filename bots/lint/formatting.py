@@ -8,6 +8,7 @@ proof is left out of the patch, and it is said why.
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 import io
 import subprocess
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from sources import Source, Sources
 
 OLDEST = "--target-version=py311"  # what is written must be read by every supported Python
-MAX_PATCH = 8 * 2**20
+MAX_FILE = 256 * 1024  # a syntax tree needs up to a hundred times as much memory
+MAX_PATCH = 4 * 2**20  # both versions of all files in it: the patch is not larger
 DIFF = (
     *("diff", "--no-index", "--no-color", "--no-ext-diff", "--no-textconv"),
     *("--src-prefix=", "--dst-prefix=", "--"),
@@ -54,20 +56,25 @@ def propose(
         return Proposal(b"", (), {})
     format_ = ("format", "--no-cache", f"--config={RULES}", OLDEST, ".")
     ruff.run(*format_, cwd=after, allowed=(0,))
-    files, dropped = [], {}
-    for name in names:
-        if (before / name).read_bytes() == (after / name).read_bytes():
+    files: list[str] = []
+    dropped: dict[str, str] = {}
+    size = 0
+    for name in sorted(names):
+        old, new = (before / name).read_bytes(), (after / name).read_bytes()
+        if old == new:
             continue
-        why = _reason((before / name).read_bytes(), (after / name).read_bytes())
+        large = size + len(old) + len(new) > MAX_PATCH
+        if len(old) > MAX_FILE:
+            why = f"it is larger than {MAX_FILE} bytes"
+        else:
+            why = "the patch would be too large" if large else _reason(old, new)
+        size += 0 if why else len(old) + len(new)
         if why:
             dropped[name] = why
-            (after / name).write_bytes((before / name).read_bytes())
+            (after / name).write_bytes(old)
         else:
             files.append(name)
-    patch = _patch(git, work) if files else b""
-    if len(patch) > MAX_PATCH:
-        return Proposal(b"", (), dropped | dict.fromkeys(files, "the patch is too large"))
-    return Proposal(patch, tuple(files), dropped)
+    return Proposal(_patch(git, work) if files else b"", tuple(files), dropped)
 
 
 def difference(before: bytes, after: bytes) -> str:
@@ -100,14 +107,15 @@ def _copied(sources: Sources, source: Source, *folders: Path) -> str:
     return source.written
 
 
-def _tree(data: bytes) -> str:
+def _tree(data: bytes) -> bytes:
+    """The digest of a file's syntax tree: two trees at once would need too much memory."""
     tree = ast.parse(data, type_comments=False)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.kind = None  # u"" and "" are the same text
         if isinstance(node, DOCUMENTED) and node.body:
             _clean_docstring(node.body[0])
-    return ast.dump(tree)
+    return hashlib.sha256(ast.dump(tree).encode(errors="surrogatepass")).digest()
 
 
 def _clean_docstring(node: ast.stmt) -> None:

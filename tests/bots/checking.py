@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deciding import NOW, raw_event, stamp_of
 from executor.workshop import ROOT, TOOLS, cannot, git, job
 from lotabots.adapters.files.toolbox import ToolboxError, read_specs, sync
+from lotabots.checks.run import run
 from lotabots.model.load import load
+from lotabots.policy.compile import compile_policy
+from lotabots.policy.contract import Emitted
+from lotabots.policy.decide import decide_bytes
+from lotabots.policy.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from executor.workshop import Outcome, Workshop
     from lotabots.adapters.files.toolbox import Toolbox
     from lotabots.model.fleet import Fleet
+    from lotabots.policy.decision import Verdict
 
 
 class Project:
@@ -47,6 +56,10 @@ class Project:
         git(self.tree, "commit", "--quiet", "--allow-empty", "--message", "a change")
         git(self.tree, "push", "--quiet", "--force", str(self.bare), "HEAD:refs/heads/main")
         return git(self.tree, "rev-parse", "HEAD")
+
+    def head(self) -> str:
+        """The commit that the repository says is the newest."""
+        return git(self.bare, "rev-parse", "refs/heads/main")
 
 
 class Desk(NamedTuple):
@@ -105,3 +118,105 @@ def left_behind(workshop: Workshop) -> bytes:
     """Everything that the runs have stored: blobs (logs, reports) one after the other."""
     blobs = workshop.folder / "blobs"
     return b"\n".join(path.read_bytes() for path in blobs.rglob("*") if path.is_file())
+
+
+class Rogue(NamedTuple):
+    """What became of a program that was put in a bot's place, under the bot's own grants."""
+
+    outcome: Outcome
+    tried: dict[str, str]
+    untouched: bool
+
+    @property
+    def emitted(self) -> list[str]:
+        """What reached the fleet: the lines that the contract allowed."""
+        return [one.type for one in self.outcome.judged if isinstance(one, Emitted)]
+
+
+ATTEMPTS = """
+import json, os, socket, subprocess, sys
+job = json.load(sys.stdin)
+paths = job["paths"]
+out, programs = paths["out"], paths["programs"]
+repository = paths.get("repository", "/nonexistent")
+bot = os.path.dirname(os.path.abspath(sys.argv[0]) + "/x")
+tools = next(iter(paths["toolbox"].values()))
+tried = {}
+def attempt(name):
+    def run(action):
+        try:
+            tried[name] = f"done: {action()}"
+        except OSError as error:
+            tried[name] = os.strerror(error.errno) if error.errno else str(error)
+        except Exception as error:
+            tried[name] = f"{type(error).__name__}: {error}"
+    return run
+def git(*arguments):
+    done = subprocess.run([programs["git"], f"--git-dir={repository}", *arguments],
+                          capture_output=True, text=True, input="x")
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return done.stdout
+def emit(event, payload, artifacts=()):
+    line = {"type": event, "payload": payload, "artifacts": list(artifacts)}
+    os.write(1, json.dumps(line).encode() + b"\\n")
+"""
+REPORT_ATTEMPTS = "\nprint(json.dumps(tried), file=sys.stderr)\n"
+
+
+def rogue(
+    desk: Desk, action: str, script: str, *, event: str = "change.pushed", **payload: object
+) -> Rogue:
+    """Put `script` in the bot's place and run it for `action`."""
+    bots = desk.workshop.folder / "rogue"
+    manifests = {path.parent: path.read_text() for path in (ROOT / "bots").glob("*/manifest.yaml")}
+    (home,) = [path for path, text in manifests.items() if f"bot: {desk.bot}\n" in text]
+    folder = bots / home.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.yaml").write_text(manifests[home])
+    (folder / "rules.toml").write_text("select = []\n")
+    (folder / "__main__.py").write_text(ATTEMPTS + script + REPORT_ATTEMPTS)
+    watched = (desk.project.bare, folder, *_boxes(desk.bot))
+    before = [_digest(path) for path in watched]
+    ran = desk._replace(bots=bots).run(action, payload, event=event)
+    lines = [line for line in ran.log.splitlines() if line.startswith("{")]
+    tried = json.loads(lines[-1]) if lines else {}
+    return Rogue(ran, tried, before == [_digest(path) for path in watched])
+
+
+def findings_with(bot: str, change: Callable[[str], str]) -> set[str]:
+    """The codes of what `validate` says if the rules of `bot` were changed so."""
+    return {one.code for one in run(load(_changed(bot, change))).diagnostics}
+
+
+def _changed(bot: str, change: Callable[[str], str]) -> dict[str, bytes]:
+    paths = [path for top in ("rules", "graphs") for path in (ROOT / top).rglob("*.y*ml")]
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
+    name = f"rules/bots/{bot.lower()}.yaml"
+    text = files[name].decode()
+    assert change(text) != text
+    return {**files, name: change(text).encode()}
+
+
+def _boxes(bot: str) -> list[Path]:
+    return list(TOOLS.glob(f"{bot.lower().removesuffix('bot')}-*"))
+
+
+def _digest(folder: Path) -> str:
+    """A digest of names, modes and contents of everything below a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        found.update(f"{path}\0{path.lstat().st_mode}\0{len(data)}\0".encode() + data)
+    return found.hexdigest()
+
+
+def verdict_with(bot: str, change: Callable[[str], str]) -> Verdict:
+    """What the engine would decide about a push for `bot`, if its rules were changed so."""
+    policy = compile_policy(run(load(_changed(bot, change))))
+    pushed = raw_event(
+        "change.pushed", "ingress.git", payload={"repository": "p", "change": {"id": "c" * 40}}
+    )
+    step = decide_bytes(policy, State(rollout="advanced"), pushed, stamp_of("ingress.git"), NOW)
+    (found,) = [one for one in step.decision.verdicts if one.target == bot]
+    return found

@@ -355,3 +355,18 @@ def test_a_secret_in_a_line_is_not_in_what_is_said_about_it(lint: Desk):
     payload = said(lint.push("lint", lint.project.commit({**CLEAN, "app/code.py": code})))
     assert "F601" in [rule for rule, _, _ in rules(payload)]
     assert token.encode() not in json.dumps(payload).encode() + left_behind(lint.workshop)
+
+
+def test_large_files_do_not_use_up_the_memory_and_the_patch_holds_what_fits(lint: Desk):
+    files = {f"app/f{n:02}.py": f"X  =  '{'x' * 250_000}'\n" for n in range(9)}
+    files |= {
+        "app/dense.py": f"X  =  [{'0,[],' * 40_000}]\n",
+        "app/large.py": "X  =  1\n" * 200_000,
+    }
+    payload = said(lint.push("lint", lint.project.commit({**CLEAN, **files})))
+    format_ = json.loads(report(lint, payload))["format"]
+    assert format_["files"] == ["app/dense.py", *(f"app/f{n:02}.py" for n in range(6))]
+    assert format_["dropped"] == {
+        **dict.fromkeys(["app/f06.py", "app/f07.py", "app/f08.py"], "the patch would be too large"),
+        "app/large.py": "it is larger than 262144 bytes",
+    }
