@@ -8,7 +8,6 @@ and what artifacts were stored. Anything else is a `Violation`, with its code.
 from __future__ import annotations
 
 import hmac
-from base64 import b32encode
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -35,7 +34,7 @@ MAX_LINE: Final = 256 * 1024
 MAX_LINES: Final = 1000
 MAX_ARTIFACTS: Final = 100
 _MAX_DEPTH: Final = 32
-_TOKEN_CHARS: Final = 26
+_JOB_CHARS: Final = 32
 _ARTIFACTS: Final = "artifacts"
 _REPORTS: Final = "reports"
 
@@ -187,6 +186,10 @@ def finish_line(
     cause = _UNTYPED.decode(job.event.payload)
     for path, value in emission.set.items():
         _put(payload, path.split("."), _value(value, cause, job))
+    foreign = _blobs(payload) - _blobs(cause) - {artifact.digest for artifact in stored}
+    if foreign:
+        said = f"`{min(foreign)[:80]}` is no artifact that this run handed over or was given"
+        return Violation(codes.ARTIFACT_INVALID.code, number, said)
     if payload.get("outcome") == "success" and payload.get("checked") == 0:
         said = "a success that checked nothing: `checked` must be at least 1"
         return Violation(codes.OUTPUT_INVALID.code, number, said)
@@ -220,18 +223,14 @@ def event_token(source: str, event_id: str) -> str:
     """The subject token of an event: ids are free text, subjects are not.
 
     >>> event_token("cli.ann", "any * text")
-    'y5fbd6xnimxmqqkeo7izzbz763llhnzm3m2egso6ecnskkdknw4a'
+    'c74a11faed432ec8414477d19c873ff6d6b3b72cdb344349de209b25286a6db8'
     """
-    return _base32(sha256(f"{source}\0{event_id}".encode()).digest())
+    return sha256(f"{source}\0{event_id}".encode()).hexdigest()
 
 
 def job_id(token: str, bot: str) -> str:
     """The id of the job that a decision gives to a bot."""
-    return _base32(sha256(f"{token}\0{bot}".encode()).digest())[:_TOKEN_CHARS]
-
-
-def _base32(data: bytes) -> str:
-    return b32encode(data).decode("ascii").rstrip("=").lower()
+    return sha256(f"{token}\0{bot}".encode()).hexdigest()[:_JOB_CHARS]
 
 
 def _contract(fleet: Fleet, action: Action, readers: Readers) -> ActionContract:
@@ -254,6 +253,21 @@ def _list_of_artifacts(payload: ObjectType) -> str:
     """`artifacts`, or `reports` in a type that has only these: results list what they report."""
     only_reports = payload.field(_ARTIFACTS) is None and payload.field(_REPORTS) is not None
     return _REPORTS if only_reports else _ARTIFACTS
+
+
+def _blobs(value: Any) -> set[str]:  # noqa: ANN401 - JSON values
+    """The digests of all artifacts that a payload names: objects with a digest and a kind."""
+    found: set[str] = set()
+    todo = [value]
+    while todo:
+        inner = todo.pop()
+        if isinstance(inner, dict):
+            if "kind" in inner and isinstance(inner.get("digest"), str):
+                found.add(inner["digest"])
+            todo += inner.values()
+        elif isinstance(inner, list):
+            todo += inner
+    return found
 
 
 def _value(value: SetValue, cause: Any, job: Job) -> Any:  # noqa: ANN401 - JSON values

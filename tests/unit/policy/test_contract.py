@@ -391,3 +391,20 @@ def test_tokens_and_jobs_are_subject_tokens_that_do_not_run_together():
 
 def test_a_job_goes_through_its_message():
     assert msgspec.json.decode(msgspec.json.encode(JOB), type=Job) == JOB
+
+
+def test_a_bot_may_name_only_artifacts_it_handed_over_or_was_given() -> None:
+    """Else it could pass off another bot's blob as its own result, past `produces:`."""
+    digest = "sha256:" + "ab" * 32
+    named = [{"name": "x.whl", "kind": "wheel", "digest": digest, "size": 3}]
+    judged = run(line_of({"artifacts": named}, "build.slow"))
+    assert judged == Violation(
+        "LR404", 7, f"`{digest}` is no artifact that this run handed over or was given"
+    )
+    stored = StoredArtifact("x.whl", "wheel", digest, 3)
+    assert isinstance(run(line_of({"artifacts": named}, "build.slow"), stored), Emitted)
+    given = structs.replace(
+        JOB,
+        event=structs.replace(JOB.event, payload=Raw(json.dumps({"artifact": named[0]}).encode())),
+    )
+    assert isinstance(run(line_of({"artifacts": named}, "build.slow"), job=given), Emitted)
