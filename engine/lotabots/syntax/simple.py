@@ -21,10 +21,8 @@ import re
 from typing import Final
 
 from lotabots.diagnostics.span import Span
+from lotabots.syntax.limits import MAX_NODES, MAX_SCALAR
 from lotabots.syntax.nodes import Mapping, Node, Scalar, Sequence
-
-MAX_LENGTH: Final = 64 * 1024
-"""Longer texts are left alone, so that no limit of `lotabots.syntax.limits` can be reached."""
 
 MAX_DEPTH: Final = 12
 """Blocks inside each other, and again flow collections; with both far from the limit too."""
@@ -70,7 +68,7 @@ class _UnusualError(Exception):
 
 def read(path: str, text: str) -> Node | None:
     """The tree of `text` if nothing in it is unusual; its characters are those of `text.decode`."""
-    if len(text) > MAX_LENGTH or not text.isascii() or "\t" in text or "\r" in text:
+    if not text.isascii() or "\t" in text or "\r" in text or _near_a_limit(text):
         return None
     found = _LINE.findall(text)
     if len(found) != text.count("\n") or text[-1:] != "\n":
@@ -86,6 +84,19 @@ def read(path: str, text: str) -> Node | None:
         return _Reader(path, rows).document()
     except _UnusualError:
         return None
+
+
+def _near_a_limit(text: str) -> bool:
+    """Whether the text may have a scalar or a number of nodes that is over the limits.
+
+    A line has at most an item, a value and two new collections beside its key; what is inside
+    flow collections stands behind a separator each.
+    """
+    if len(text) <= MAX_SCALAR:
+        return False
+    lines = text.split("\n")
+    separators = sum(text.count(mark) for mark in ",:[[{{")
+    return 4 * len(lines) + separators > MAX_NODES or max(map(len, lines)) > MAX_SCALAR
 
 
 class _Reader:

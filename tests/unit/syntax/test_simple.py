@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lotabots.syntax import libyaml, simple
-from lotabots.syntax.limits import MAX_DEPTH
+from lotabots.syntax.limits import MAX_DEPTH, MAX_NODES, MAX_SCALAR
 
 SIMPLE = {
     "plain values": "a: b\nc: 1.10\nd: it's # not it\n",
@@ -73,5 +73,13 @@ def test_deep_and_long_files_are_left_alone() -> None:
     deep = "".join(f"{'  ' * depth}a:\n" for depth in range(MAX_DEPTH + 1))
     items = "".join(f"{'  ' * depth}- a:\n" for depth in range(MAX_DEPTH // 2 + 1))
     flow = f"a: {'[' * MAX_DEPTH}{']' * MAX_DEPTH}\n"
-    long = f"a: {'b' * simple.MAX_LENGTH}\n"
-    assert [simple.read("f", text) for text in (deep, items, flow, long)] == [None] * 4
+    long = f"a: {'b' * MAX_SCALAR}\nb: c\n"
+    many = f"a: [{'b, ' * MAX_NODES}c]\n"
+    lines = "- a: b\n" * (MAX_NODES // 4)
+    texts = (deep, items, flow, long, many, lines)
+    assert [simple.read("f", text) for text in texts] == [None] * len(texts)
+
+
+def test_a_long_file_far_from_the_limits_is_simple() -> None:
+    text = "- a\n" * (MAX_SCALAR // 4 + 1)
+    assert (simple.read("f", text), ()) == libyaml.read("f", text)
