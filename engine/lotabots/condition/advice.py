@@ -6,8 +6,9 @@ Each answer is a pair (message, help). The help names the alternative, because s
 
 from __future__ import annotations
 
-import difflib
 from typing import Final
+
+from lotabots.condition.problem import alike
 
 Advice = tuple[str, str]
 
@@ -93,7 +94,7 @@ def for_function(name: str) -> Advice:
         return f"`{name}` needs a field", f'write `payload.x.{name}("text")`'
     if name in _FUNCTIONS:
         return f"`{name}` is not offered", _FUNCTIONS[name]
-    close = difflib.get_close_matches(name, (*METHODS, "has"), n=1)
+    close = alike(name, (*METHODS, "has"))
     if not close:
         close = [known for known in METHODS if known.lower() == name.replace("_", "").lower()]
     if close:

@@ -5,12 +5,11 @@ Each function returns the problem of one field or comparison, or None if it fits
 
 from __future__ import annotations
 
-import difflib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 from lotabots.condition.literals import quoted, written
-from lotabots.condition.problem import Problem
+from lotabots.condition.problem import Problem, alike
 from lotabots.model.event import (
     BooleanType,
     EnumType,
@@ -196,7 +195,7 @@ def _equal(field: FieldPath, kind: PayloadType, value: Value) -> Problem | None:
 
 
 def _choice(given: str, values: Sequence[str]) -> str:
-    close = difflib.get_close_matches(given, values, n=1)
+    close = alike(given, values)
     if close:
         return f"did you mean `{quoted(close[0])}`?"
     return f"it is one of {_listed([quoted(one) for one in values])}"
@@ -205,7 +204,7 @@ def _choice(given: str, values: Sequence[str]) -> str:
 def _spelling(before: Names, name: str, parent: ObjectType) -> str:
     shown = ".".join(before)
     names = [one.name for one in parent.fields]
-    close = difflib.get_close_matches(name, names, n=1)
+    close = alike(name, names)
     if close:
         return f"did you mean `{shown}.{close[0]}`?"
     if not names:
@@ -223,7 +222,7 @@ def _beginning(name: str, root: ObjectType) -> str:
         for one in top.type.fields
     }
     tops = {top.name: top.name for top in root.fields}
-    close = difflib.get_close_matches(name, [*tops, *paths], n=1)
+    close = alike(name, [*tops, *paths])
     if close:
         return f"did you mean `{(paths | tops)[close[0]]}`?"
     return "fields begin with `payload.` or `event.`; put text in quotes"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ProblemKind = Literal["syntax", "unknown-field", "type", "absent"]
 
@@ -27,3 +30,10 @@ class RefusedError(Exception):
     def __init__(self, message: str, cure: str, start: int, end: int) -> None:
         super().__init__(message)
         self.problem = Problem("syntax", message, cure, start, end)
+
+
+def alike(given: str, known: Sequence[str]) -> list[str]:
+    """The word of `known` that `given` is most likely a misspelling of; none if none is close."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a faulty condition pays for it
+
+    return get_close_matches(given, known, n=1)
