@@ -178,14 +178,15 @@ class _Compiler:
             return refused
         distrust = self._distrust(base, source)
         if distrust:
-            return Case(rule.reader.decode, rule, distrust, names=base.names)
-        if not base.names:
-            return Case(rule.reader.decode, rule, (no_candidate(base.event),))
+            return Case(rule.reader.decode, distrust, names=base.names)
+        accepted = self._accepted(base, source)
+        if not accepted:  # sources that no rule is about share a case: a fleet has many
+            return self._strange(base, rule)
         template = list(base.verdicts)
         bots: list[Candidate] = []
         gates: list[GateCandidate] = []
         reads = False
-        for node, starts in self._accepted(base, source):
+        for node, starts in accepted:
             slot = base.slots[node]
             reads = reads or any(self._reads_event(base.event, start) for start in starts)
             if isinstance(template[slot], Reject):  # its file has errors
@@ -203,7 +204,20 @@ class _Compiler:
                     base.event, slot, starts=starts, first=first, missed=missed
                 )
                 gates.append(gate)
-        return case_of(rule, dict(zip(base.names, template, strict=True)), bots, gates, reads=reads)
+        return case_of(
+            rule.reader.decode,
+            dict(zip(base.names, template, strict=True)),
+            bots,
+            gates,
+            reads=reads,
+        )
+
+    def _strange(self, base: _Base, rule: EventRule) -> Case:
+        """The case of a source that no rule lets in."""
+        if rule.strange is None:
+            verdicts = base.verdicts or (no_candidate(base.event),)
+            rule.strange = Case(rule.reader.decode, verdicts, names=base.names or ("",))
+        return rule.strange
 
     def _reads_event(self, event: EventType, start: Start) -> bool:
         condition = self.conditions.get(start.rule.when, event.payload)
@@ -314,7 +328,7 @@ class _Compiler:
         slots = {name: slot for slot, name in enumerate(verdicts)}
         bots = [_moved(c, slots, destination) for c in case.bots if c.bot.name == destination]
         gates = [_moved(c, slots, c.gate.target) for c in case.gates]
-        return case_of(case.event, verdicts, bots, gates, reads=case.reads_event)
+        return case_of(case.decode, verdicts, bots, gates, reads=case.reads_event)
 
 
 def _bot_rule(bot: Bot) -> BotRule:

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         BotRule,
         Candidate,
         Case,
-        EventRule,
         GateCandidate,
         Policy,
     )
@@ -106,7 +105,9 @@ def _unread(
     return Step(state, Decision("", "", stamp.source, (refused,), policy.digest, now))
 
 
-def _decide(policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now: datetime) -> Step:
+def _decide(  # noqa: C901, PLR0912 - the questions in their order; calls cost time
+    policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now: datetime
+) -> Step:
     """The whole-event questions in the order of the documentation, then the candidates."""
     source = stamp.source
     case: Case | Reject | None
@@ -117,15 +118,15 @@ def _decide(policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now:
         if isinstance(case, Reject):
             return _refuse(policy, state, case, envelope, source, now)
     if envelope.source != source:
-        refused = forged_source(envelope.source, source, case.event.ref)
+        refused = forged_source(envelope.source, source, policy.events[envelope.type].ref)
         return _refuse(policy, state, refused, envelope, source, now)
     try:
         payload = case.decode(envelope.payload)
     except DECODE_ERRORS as error:
-        refused = _unreadable(policy, case.event, envelope, error)
+        refused = _unreadable(policy, envelope, error)
         return _refuse(policy, state, refused, envelope, source, now)
     if envelope.destination != ANYONE:
-        case = case.to(envelope.destination)
+        case = policy.addressed(case, envelope.type, envelope.destination)
     age = now - envelope.timestamp
     if (
         case is None
@@ -136,34 +137,26 @@ def _decide(policy: Policy, state: State, envelope: Envelope, stamp: Stamp, now:
     ):
         refused = _refusal(policy, envelope, stamp=stamp, known=case is not None, now=now)
         return _refuse(policy, state, refused, envelope, source, now)
-    return _answer(policy, state, envelope, stamp, now, case, payload)
-
-
-def _answer(
-    policy: Policy,
-    state: State,
-    envelope: Envelope,
-    stamp: Stamp,
-    now: datetime,
-    case: Case,
-    payload: object,
-) -> Step:
-    """The step for an event that may be looked at: the verdict of each candidate."""
     verdicts, effects, ask = case.template, _NONE, case.ask
     if ask is not None:
         try:
             answer = ask(payload, _facts(envelope, stamp) if case.reads_event else None)
-            verdicts = case.answers[answer]
         except Exception:  # noqa: BLE001 - whatever it is: a rule that errors rejects
             verdicts = _replaced(verdicts, case.slot, _unanswered(case.bots[0]))
         else:
+            verdicts = case.answers[answer]
             if answer < 0:
-                asked = Asked(envelope, stamp, payload, now)
-                state, verdicts, effects = _granted(policy, state, asked, case, answer)
+                verdict = verdicts[case.slot]
+                if state.bots or state.rollout:
+                    asked = Asked(envelope, stamp, payload, now)
+                    state, verdict = _in_state(policy, state, asked, case.bots[0], answer)
+                    verdicts = _replaced(verdicts, case.slot, verdict)
+                if isinstance(verdict, Dispatch):
+                    effects = (StartJob(verdict.target, verdict.action, envelope.id, payload),)
     elif case.live:
         asked = Asked(envelope, stamp, payload, now)
         state, verdicts, effects = _ask_all(policy, state, asked, case)
-    decision = Decision(envelope.id, envelope.type, stamp.source, verdicts, policy.digest, now)
+    decision = Decision(envelope.id, envelope.type, source, verdicts, policy.digest, now)
     return Step(state, decision, effects)
 
 
@@ -174,11 +167,11 @@ def _refuse(
     return Step(state, decision)
 
 
-def _unreadable(policy: Policy, rule: EventRule, envelope: Envelope, error: Exception) -> Reject:
+def _unreadable(policy: Policy, envelope: Envelope, error: Exception) -> Reject:
     """LR006, or LR001 for what no type could allow: nesting that exhausts a decoder."""
     if depth(bytes(envelope.payload)) >= MAX_DEPTH:
         return Reject("", codes.MALFORMED.code, TOO_DEEP, policy.envelope)
-    return invalid_payload(said(error), rule.ref)
+    return invalid_payload(said(error), policy.events[envelope.type].ref)
 
 
 def _refusal(policy: Policy, head: Envelope, *, stamp: Stamp, known: bool, now: datetime) -> Reject:
@@ -196,18 +189,6 @@ def _refusal(policy: Policy, head: Envelope, *, stamp: Stamp, known: bool, now: 
         reason = f"`{stamp.source}` sent an event `{head.id}` before"
         code = codes.DUPLICATE
     return Reject("", code.code, reason, policy.fleet)
-
-
-def _granted(
-    policy: Policy, state: State, asked: Asked, case: Case, answer: int
-) -> tuple[State, tuple[Verdict, ...], tuple[Effect, ...]]:
-    """The verdicts when a trigger of the only candidate holds, and the job, if it may start."""
-    verdicts, slot = case.answers[answer], case.slot
-    verdict = verdicts[slot]
-    if state.bots or state.rollout:
-        state, verdict = _in_state(policy, state, asked, case.bots[0], answer)
-        verdicts = _replaced(verdicts, slot, verdict)
-    return state, verdicts, _jobs(verdict, asked)
 
 
 def _replaced(verdicts: tuple[Verdict, ...], slot: int, verdict: Verdict) -> tuple[Verdict, ...]:

@@ -109,11 +109,9 @@ class Case(Struct, gc=False):
     overwrite theirs, if `live`. Where that would be one bot and nothing else, `ask` is what it
     asks, `answers` are all verdicts for each of its outcomes, and `slot` is its own. `reads_event`
     says that some condition reads more than the payload.
-    `decode` is that of `event`: what most events need lies side by side.
     """
 
     decode: Callable[[Any], Any]
-    event: EventRule
     template: tuple[Verdict, ...]
     ask: Callable[[Any, Any], int] | None = None
     answers: tuple[tuple[Verdict, ...], ...] = ()
@@ -125,20 +123,13 @@ class Case(Struct, gc=False):
     gates: tuple[GateCandidate, ...] = ()
     addressed: dict[str, Case] = field(default_factory=dict)
 
-    def to(self, destination: str) -> Case | None:
-        """The case of events that name one bot; None if there is no such bot."""
-        found = self.addressed.get(destination)
-        if found is None:
-            found = self.event.address(self, destination)
-            if found is not None:
-                self.addressed[destination] = found
-        return found
-
 
 class EventRule(Struct, gc=False):
     """Everything about one event type. `make` gives the case of a source, or refuses it.
 
-    `met` counts the sources that are remembered although no rule names them.
+    `address` gives a case for events that name one bot. `strange` is the case of all sources that
+    no trigger and no part takes events from; `met` counts those that are remembered although they
+    are not listed.
     """
 
     name: str
@@ -146,6 +137,7 @@ class EventRule(Struct, gc=False):
     reader: PayloadReader
     make: Callable[[EventRule, str], Case | Reject]
     address: Callable[[Case, str], Case | None]
+    strange: Case | None = None
     met: int = 0
 
 
@@ -181,6 +173,15 @@ class Policy(Struct, frozen=True):
         if isinstance(found, Case) and rule.met < MAX_REMEMBERED:
             rule.met += 1
             self.cases.setdefault(source, {})[kind] = found
+        return found
+
+    def addressed(self, case: Case, kind: str, destination: str) -> Case | None:
+        """`case` for events of type `kind` that name one bot; None if there is no such bot."""
+        found = case.addressed.get(destination)
+        if found is None:
+            found = self.events[kind].address(case, destination)
+            if found is not None:
+                case.addressed[destination] = found
         return found
 
     def rolled_out(self, phase: str, rollout: str) -> bool:

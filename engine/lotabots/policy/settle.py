@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lotabots.policy.decision import Ignore, Verdict
-    from lotabots.policy.rules import BotRule, EventRule, GateCandidate, TriggerRule
+    from lotabots.policy.rules import BotRule, GateCandidate, TriggerRule
 
 _MAX_PREPARED: Final = 64
 """Verdicts that are prepared for one case, at most; more would cost more memory than time."""
@@ -43,7 +43,7 @@ def candidate(
 
 
 def case_of(
-    event: EventRule,
+    decode: Callable[[Any], Any],
     verdicts: Mapping[str, Verdict],
     bots: Sequence[Candidate],
     gates: Sequence[GateCandidate],
@@ -52,8 +52,7 @@ def case_of(
 ) -> Case:
     """The case of `verdicts`, by name and sorted; those of `bots` and `gates` are still open."""
     case = Case(
-        decode=event.reader.decode,
-        event=event,
+        decode=decode,
         template=tuple(verdicts.values()),
         reads_event=reads,
         live=bool(bots or gates),
