@@ -63,7 +63,12 @@ def names() -> dict[str, str]:
 def lookup(code_or_name: str) -> CodePage | None:
     """The page of ``LB204`` or ``never-true``, whatever the case; None if there is no such code."""
     wanted = code_or_name.lower()
-    return next((p for p in all_pages() if wanted in (p.code.lower(), p.name)), None)
+    for module in _modules():
+        info = module.CHECK.info
+        if wanted in (info.code.lower(), info.name):
+            return _page(info, module.__doc__ or "")
+    found = (code for code in codes.CODES if wanted in (code.code.lower(), code.name))
+    return next((_page(code, codes.page(code.code) or code.name) for code in found), None)
 
 
 def verify(modules: Iterable[ModuleType]) -> tuple[ModuleType, ...]:
