@@ -42,6 +42,12 @@ SHAPE: Final = Shape(
             "bare git repositories by the name that events use: name and path",
         ),
         Key(
+            "places",
+            "places",
+            table(WORD, prose()),
+            "folders that grants name: `{advisories}` and the like, name and path",
+        ),
+        Key(
             "outside",
             "outside",
             listing(SOURCE),
@@ -67,6 +73,9 @@ class ServiceConfig:
     lease: int = LEASE_S
     """Seconds. The same in all processes of a service; the one that owns the server decides."""
 
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """Folders that grants name, such as ``{advisories}``."""
+
 
 def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
     """The configuration of the workspace at `root`, and what is wrong with its file.
@@ -86,6 +95,8 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
     repositories = values.get("repositories", {})
     outside = values.get("outside", ())
     lease = values.get("lease", LEASE_S)
+    folders = values.get("places", {})
+    assert isinstance(folders, dict)  # noqa: S101 - the shape says so
     assert isinstance(repositories, dict)  # noqa: S101 - the shape says so
     assert isinstance(outside, tuple)  # noqa: S101 - the shape says so
     assert isinstance(lease, int)  # noqa: S101 - the shape says so
@@ -94,6 +105,7 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         {name: (root / place).resolve() for name, place in repositories.items()},
         tuple(sorted({*outside, user_source(), *(["ingress.git"] if repositories else [])})),
         lease,
+        {name: (root / place).resolve() for name, place in folders.items()},
     )
     return config, tuple(findings)
 

@@ -118,7 +118,7 @@ def _type(value: Schema) -> str:  # noqa: PLR0911 - one for each form of schema
         inner = value.get("additionalProperties")
         return f"mapping of name to {_type(inner)}" if isinstance(inner, dict) else "mapping"
     if isinstance(kind, list):
-        return " or ".join(_WORDS.get(one, one) for one in kind)
+        return " or ".join(_WORDS.get(str(one), str(one)) for one in kind)
     return _WORDS.get(str(kind), str(kind)) + _bounds(value)
 
 

@@ -42,7 +42,7 @@ def executor_of(
         jobs=folder.jobs,
         state=folder.root / "bots",
         repositories=config.repositories,
-        places={},
+        places=config.places,
         secrets=_secrets(),
     )
     launcher, finding = proved(level)
