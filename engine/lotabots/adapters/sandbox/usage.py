@@ -156,17 +156,21 @@ def _hidden_files(pid: int) -> Iterator[os.stat_result]:
     except OSError:
         return
     try:
-        for number in range(_table_size(pid)):
-            try:
-                fd = kernel.call(kernel.PIDFD_GETFD, process, number, 0)
-            except OSError:
-                continue
-            try:
-                yield os.fstat(fd)
-            finally:
-                os.close(fd)
+        found = (_borrowed(process, number) for number in range(_table_size(pid)))
+        yield from (status for status in found if status is not None)
     finally:
         os.close(process)
+
+
+def _borrowed(process: int, number: int) -> os.stat_result | None:
+    try:
+        fd = kernel.call(kernel.PIDFD_GETFD, process, number, 0)
+    except OSError:
+        return None
+    try:
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
 
 
 def _table_size(pid: int) -> int:
