@@ -151,8 +151,11 @@ install_kept() {
 }
 
 # Everything that the build needs is in the lock, so pip must not fetch anything on its own.
+# Compiled now: an installation in place is not, and where Python may not write byte code every
+# command would compile the engine again.
 install_project() {
-    "$venv/bin/python" -m pip install --no-deps --no-build-isolation --editable .
+    "$venv/bin/python" -m pip install --no-deps --no-build-isolation --editable . &&
+        "$venv/bin/python" -m compileall -q engine
 }
 
 add_bench_packages() {
