@@ -95,8 +95,12 @@ class Bot:
             deadline=lambda: min(end, record.deadline()),
         )
         found = verdict.judge(record, ended, expected)
-        names = reached.measurable(unpacked.files)
-        coverage = self._coverage(names) if record.finished is not None else reached.NONE
+        coverage = reached.NONE
+        if record.finished is not None:
+            try:
+                coverage = self._coverage(reached.measurable(unpacked.files))
+            except UnfitError as error:
+                found = found.doubted(str(error))
         self.tell(found, ended, coverage)
 
     def _coverage(self, names: list[str]) -> Coverage:

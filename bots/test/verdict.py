@@ -24,6 +24,10 @@ class Verdict(NamedTuple):
     results: tuple[Result, ...]
     reasons: tuple[tuple[str, str], ...]
 
+    def doubted(self, reason: str) -> Verdict:
+        """The same, but not to be believed."""
+        return self._replace(outcome="error", reasons=(*self.reasons, ("tests", reason)))
+
     def count(self, *verdicts: str) -> int:
         """How many results have one of these verdicts."""
         return sum(result.verdict in verdicts for result in self.results)
@@ -68,7 +72,7 @@ def _missing(said: Ledger, expected: Iterable[str]) -> list[tuple[str, str]]:
     """Tests without a result. A file that was not collected says so itself."""
     silent = [name for name in said.suites if name not in said.results]
     taken_out = sorted(said.deselected)
-    reached = {name.partition("[")[0] for name in said.suites}
+    reached = {name.partition("[")[0] for name in (*said.suites, *taken_out)}
     unknown = [
         name
         for name in sorted(expected)

@@ -8,17 +8,17 @@ import zipfile
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from bots.checking import the_fleet, toolbox
 from executor.workshop import ROOT, commit, job
+from lotabots.frozen import replace
 from lotabots.policy.contract import Emitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from executor.workshop import Outcome, Workshop
+    from lotabots.model.bot import Bot
 
 NAME = "demo-1.0-py3-none-any.whl"
 CODE = {
@@ -35,15 +35,18 @@ def wheel(
     metadata: str = METADATA,
     more: Mapping[str, str] | None = None,
     pure: str = "true",
+    stem: str = "demo-1.0",
+    lost: str = "",
 ) -> bytes:
     """A wheel of `files` with a right RECORD; `more` is put in without being in it."""
     facts = {
-        "demo-1.0.dist-info/METADATA": metadata,
-        "demo-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\n",
+        f"{stem}.dist-info/METADATA": metadata,
+        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\n",
     }
     held = {**files, **facts}
     record = [f"{name},sha256={_hash(text)},{len(text)}" for name, text in held.items()]
-    held["demo-1.0.dist-info/RECORD"] = "\n".join([*record, "demo-1.0.dist-info/RECORD,,"]) + "\n"
+    record += [f"{lost},,"] if lost else []
+    held[f"{stem}.dist-info/RECORD"] = "\n".join([*record, f"{stem}.dist-info/RECORD,,"]) + "\n"
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         for name, text in {**held, **(more or {})}.items():
@@ -63,7 +66,7 @@ class Trial:
         workshop.bots = ROOT / "bots"
         fleet = the_fleet()
         if timeout:
-            fleet = msgspec.structs.replace(fleet, bots=tuple(_hurried(fleet.bots, timeout)))
+            fleet = replace(fleet, bots=tuple(_hurried(fleet.bots, timeout)))
         self.workshop = workshop
         self.executor = workshop.executor(fleet)
         assert self.executor.refusal("TestBot", "run-tests") == ""
@@ -102,10 +105,9 @@ class Trial:
         return self.workshop.blobs.path(found["digest"]).read_bytes()
 
 
-def _hurried(bots: Any, timeout: int) -> Any:  # noqa: ANN401 - of the fleet
+def _hurried(bots: Iterable[Bot], timeout: int) -> Iterator[Bot]:
     for bot in bots:
-        constraints = msgspec.structs.replace(bot.constraints, timeout=timeout)
-        yield msgspec.structs.replace(bot, constraints=constraints)
+        yield replace(bot, constraints=replace(bot.constraints, timeout=timeout))
 
 
 def passed(ran: Outcome) -> dict[str, Any]:
