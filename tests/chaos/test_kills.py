@@ -26,6 +26,10 @@ MANY = {
 }
 
 
+# nats-py lets go of its writer without closing it when the server is gone.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 @pytest.mark.parametrize(
     ("roles", "seed", "share"),
     [(ONE, 1, 3), (MANY, 2, 3), (MANY, 3, 3)],

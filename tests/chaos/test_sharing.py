@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from processes import Processes, assert_audited, assert_nothing_lost, assert_runs_were_alone
 from running import Scripted, Watcher, until
 
@@ -20,6 +22,10 @@ SHARING = {
     "worker-3": "worker",
 }
 EVENTS = 150
+
+
+# nats-py lets go of its writer without closing it when the server is gone.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 async def test_two_engines_and_three_workers_share_and_limits_are_exact(root: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -42,7 +41,6 @@ def command(workspace: Path | None, *, roles: str, join: bool) -> None:
     from lotabots.service.wire import ROLES, Service  # noqa: PLC0415
     from lotabots.service.workers import executor_of  # noqa: PLC0415
 
-    gc.enable()
     configure()
     chosen = tuple(role.strip() for role in roles.split(","))
     if unknown := set(chosen) - set(ROLES):
@@ -70,6 +68,8 @@ async def _serve(service: Service) -> None:
     from lotabots.adapters.files.auditlog import AuditLogError  # noqa: PLC0415
     from lotabots.adapters.nats.connection import SetupError  # noqa: PLC0415
     from lotabots.adapters.nats.server import ServerError  # noqa: PLC0415
+    from lotabots.runtime.auditor import GapError  # noqa: PLC0415
+    from lotabots.service.wire import calm_collector  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -83,7 +83,20 @@ async def _serve(service: Service) -> None:
                 f"state in {service.config.state}"
             )
             click.echo("ready; Ctrl-C ends it")
+            calm_collector()
             await service.run(stop)
     except (ServerError, SetupError, AuditLogError) as error:
         fail(str(error))
+    except BaseExceptionGroup as group:
+        known, others = group.split((ServerError, AuditLogError, GapError))
+        if others is not None or known is None:
+            raise
+        fail(str(_first(known)))
     click.echo("stopped; what was in flight continues at the next start")
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first error in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

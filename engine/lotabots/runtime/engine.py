@@ -112,13 +112,14 @@ class Engine:
             stamp = structs.replace(stamp, duplicate=True)
         board = self._board
         step, envelope = decided(self._policy, board.state, delivery, stamp)
+        decision = step.decision
         if step.state is not board.state:
             board.state = State(step.state.bots, step.state.rollout)
-        decision = _bots_only(step.decision)
-        token = token_of(stamp.source, decision.event_id, delivery.sequence)
-        if duplicate:
-            token = f"seq-{delivery.sequence}"
-        jobs = [effect for effect in step.effects if isinstance(effect, StartJob)]
+        token = token_of(stamp.source, "" if duplicate else decision.event_id, delivery.sequence)
+        jobs: list[StartJob] = []
+        if step.effects:
+            jobs = [effect for effect in step.effects if type(effect) is StartJob]
+        decision = _bots_only(decision)
         record = record_of(delivery, decision, jobs, token=token, engine=self._name)
         payload = jobs[0].payload if jobs else None
         return Ruling(delivery, stamp, token, record, envelope, payload)
@@ -157,7 +158,8 @@ class Engine:
 
 def _bots_only(decision: Decision) -> Decision:
     """The verdicts on bots; gates are decided where their state is (see `gatekeeper`)."""
-    if not any(v.target.startswith("gate.") for v in decision.verdicts):
-        return decision
-    verdicts = tuple(v for v in decision.verdicts if not v.target.startswith("gate."))
-    return structs.replace(decision, verdicts=verdicts)
+    for verdict in decision.verdicts:
+        if verdict.target.startswith("gate."):
+            verdicts = tuple(v for v in decision.verdicts if not v.target.startswith("gate."))
+            return structs.replace(decision, verdicts=verdicts)
+    return decision

@@ -7,6 +7,7 @@ swap on its subject). Whoever finds it there acts on *it*, not on a decision of 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,7 +36,7 @@ CAUSE: Final = "Lotabots-Cause"
 _OWN: Final = ("bot", "gate", "engine")
 
 
-class JobRef(Struct, frozen=True):
+class JobRef(Struct, frozen=True, gc=False):
     """A job that a decision gives out."""
 
     job: str
@@ -43,8 +44,11 @@ class JobRef(Struct, frozen=True):
     action: str
 
 
-class Record(Struct, frozen=True):
-    """A stored decision. `sequence` is the event's in its stream, `sha256` that of its bytes."""
+class Record(Struct, frozen=True, gc=False):
+    """A stored decision. `sequence` is the event's in its stream, `sha256` that of its bytes.
+
+    `engine` names the process that decided, `policy` is the digest of the rules it decided with.
+    """
 
     subject: str
     sequence: int
@@ -53,6 +57,7 @@ class Record(Struct, frozen=True):
     jobs: tuple[JobRef, ...] = ()
     duplicate_of: int = 0
     engine: str = ""
+    policy: str = ""
     version: int = 1
 
 
@@ -65,16 +70,22 @@ class Ruled(NamedTuple):
 
 def stamp_of(delivery: Delivery) -> Stamp:
     """What the engine knows of an event from where it came and how."""
-    source = source_of(delivery.subject)
-    family = delivery.subject.split(".", 3)[2]
-    headers = delivery.headers if family in _OWN else {}
-    hops = headers.get(HOPS, "0")
+    source, is_own = _origin(delivery.subject)
+    if not is_own:
+        return Stamp(source, delivery.stored_at)
+    hops = delivery.headers.get(HOPS, "0")
     return Stamp(
         source,
         delivery.stored_at,
         hops=int(hops) if hops.isdecimal() else 0,
-        causation_id=headers.get(CAUSE, ""),
+        causation_id=delivery.headers.get(CAUSE, ""),
     )
+
+
+@lru_cache(maxsize=4096)
+def _origin(subject: str) -> tuple[str, bool]:
+    """The source that a subject proves, and whether it is one of the fleet's own."""
+    return source_of(subject), subject.split(".", 3)[2] in _OWN
 
 
 def token_of(source: str, event_id: str, sequence: int) -> str:
@@ -106,14 +117,15 @@ def record_of(
         delivery.sequence,
         sha256(delivery.body).hexdigest(),
         Raw(_ENCODER.encode(decision)),
-        tuple(JobRef(job_id(token, job.bot), job.bot, job.action) for job in jobs),
+        tuple([JobRef(job_id(token, job.bot), job.bot, job.action) for job in jobs]),
         engine=engine,
+        policy=decision.digest,
     )
 
 
 def message_of(record: Record, token: str) -> Outgoing:
     """The message that stores `record`, unless there is one already."""
-    return Outgoing(f"lb.dec.{token}", msgspec.json.encode(record), ONLY_FIRST)
+    return Outgoing(f"lb.dec.{token}", _ENCODER.encode(record), ONLY_FIRST)
 
 
 def read_record(body: bytes) -> Record:
@@ -143,7 +155,6 @@ def jobs_of(
         Raw(encode(payload)),
         correlation if isinstance(correlation, str) else "",
     )
-    digest = _DIGEST.decode(record.decision).digest
     return [
         Job(
             job=ref.job,
@@ -151,7 +162,7 @@ def jobs_of(
             action=ref.action,
             event=cause,
             decision=token,
-            policy=digest,
+            policy=record.policy,
             hops=stamp.hops,
         )
         for ref in record.jobs
@@ -160,12 +171,12 @@ def jobs_of(
 
 def work_message(job: Job) -> Outgoing:
     """The message that queues an attempt of `job`; a second one within minutes is dropped."""
-    return Outgoing(f"lb.work.{job.bot}", msgspec.json.encode(job), _named(job))
+    return Outgoing(f"lb.work.{job.bot}", _ENCODER.encode(job), _named(job))
 
 
 def waiting_message(job: Job) -> Outgoing:
     """The message that lets an attempt of `job` wait for room in its bot's queue."""
-    return Outgoing(f"lb.due.{job.bot}", msgspec.json.encode(job), _named(job))
+    return Outgoing(f"lb.due.{job.bot}", _ENCODER.encode(job), _named(job))
 
 
 def scheduled_message(job: Job, due: datetime) -> Outgoing:
@@ -176,7 +187,7 @@ def scheduled_message(job: Job, due: datetime) -> Outgoing:
     at = due.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Outgoing(
         f"lb.retry.{job.bot}.{job.job}.{job.attempt}",
-        msgspec.json.encode(job),
+        _ENCODER.encode(job),
         {"Nats-Schedule": f"@at {at}", "Nats-Schedule-Target": f"lb.due.{job.bot}"},
     )
 
@@ -185,10 +196,5 @@ def _named(job: Job) -> dict[str, str]:
     return {"Nats-Msg-Id": f"{job.job}/{job.attempt}"}
 
 
-class _Digested(Struct):
-    digest: str
-
-
 _ENCODER: Final = msgspec.json.Encoder()
 _RECORD: Final = msgspec.json.Decoder(Record)
-_DIGEST: Final = msgspec.json.Decoder(_Digested)

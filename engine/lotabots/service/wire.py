@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -25,7 +26,7 @@ from lotabots.adapters.nats.bus import Publisher, Puller, Reader
 from lotabots.adapters.nats.connection import PIN_GROUP, connect, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
 from lotabots.adapters.nats.scan import Scanner
-from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
+from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
 from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import compile_contracts
 from lotabots.policy.moment import span
@@ -76,6 +77,7 @@ ENGINE_PREFETCH: Final = 300
 GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
 FLUSH_S: Final = 2
+START_TRIES: Final = 5
 
 
 @dataclass(slots=True)
@@ -179,12 +181,24 @@ class Service:
         self._stack.callback(path.unlink, missing_ok=True)
 
     async def _keep_server(self, server: EmbeddedServer) -> None:
-        """Start the embedded server again whenever it ends by itself."""
+        """Start the embedded server again whenever it ends by itself.
+
+        Raises:
+            ServerError: it does not start, several times in a row.
+        """
+        failures = 0
         while True:
             status = await server.died()
             log.error("server.died", extra={"status": status})
-            await server.start()
-            log.info("server.started", extra={"url": server.url})
+            try:
+                await server.start()
+            except ServerError:
+                failures += 1
+                if failures == START_TRIES:
+                    raise
+            else:
+                failures = 0
+                log.info("server.started", extra={"url": server.url})
 
     async def _connect(self, user: str) -> Client:
         async def back() -> None:
@@ -291,6 +305,17 @@ class Service:
         ]
         ingress = GitIngress(watchers, publish=publish, clock=SystemClock())
         self._loop("ingress", ingress.run)
+
+
+def calm_collector() -> None:
+    """Let the garbage collector leave alone what lives as long as the process, and look less often.
+
+    Rules and contracts are many objects that never become garbage, and events make few cycles.
+    """
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _close(client: Client) -> None:
