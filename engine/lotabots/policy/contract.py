@@ -186,6 +186,10 @@ def finish_line(
     cause = _UNTYPED.decode(job.event.payload)
     for path, value in emission.set.items():
         _put(payload, path.split("."), _value(value, cause, job))
+    foreign = _blobs(payload) - _blobs(cause) - {artifact.digest for artifact in stored}
+    if foreign:
+        said = f"`{min(foreign)[:80]}` is no artifact that this run handed over or was given"
+        return Violation(codes.ARTIFACT_INVALID.code, number, said)
     if payload.get("outcome") == "success" and payload.get("checked") == 0:
         said = "a success that checked nothing: `checked` must be at least 1"
         return Violation(codes.OUTPUT_INVALID.code, number, said)
@@ -249,6 +253,21 @@ def _list_of_artifacts(payload: ObjectType) -> str:
     """`artifacts`, or `reports` in a type that has only these: results list what they report."""
     only_reports = payload.field(_ARTIFACTS) is None and payload.field(_REPORTS) is not None
     return _REPORTS if only_reports else _ARTIFACTS
+
+
+def _blobs(value: Any) -> set[str]:  # noqa: ANN401 - JSON values
+    """The digests of all artifacts that a payload names: objects with a digest and a kind."""
+    found: set[str] = set()
+    todo = [value]
+    while todo:
+        inner = todo.pop()
+        if isinstance(inner, dict):
+            if "kind" in inner and isinstance(inner.get("digest"), str):
+                found.add(inner["digest"])
+            todo += inner.values()
+        elif isinstance(inner, list):
+            todo += inner
+    return found
 
 
 def _value(value: SetValue, cause: Any, job: Job) -> Any:  # noqa: ANN401 - JSON values
