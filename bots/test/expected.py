@@ -63,9 +63,8 @@ def _is_plain(node: ast.ClassDef) -> bool:
 
 
 def _is_test(node: ast.stmt) -> bool:
-    function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     return (
-        function
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test")
         and all(_is_mark(one) for one in node.decorator_list)
     )

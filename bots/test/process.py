@@ -72,7 +72,10 @@ def run(
     finally:
         os.close(writing)
     said = bytearray()
-    ears = {reading: Record(record), _output(child): _tail_of(said)}
+    ears: dict[int, Callable[[bytes], None]] = {
+        reading: Record(record),
+        _output(child): _tail_of(said),
+    }
     try:
         in_time = _listen(child.pid, ears, deadline)
         if not in_time:
