@@ -201,6 +201,11 @@ class Puller:
         body = b'-NAK {"delay": %d}' % int(seconds * 1_000_000_000)
         await self._client.publish(delivery.reply, body)
 
+    async def give_back(self) -> None:
+        """Nobody takes any more here: what was fetched ahead goes to whoever asks next."""
+        while self._ready:
+            await self.later(self._ready.popleft(), 0)
+
     def forget(self) -> None:
         """A connection was made anew: look whether it was ours, and do not wait for it."""
         self._news.set()
@@ -293,7 +298,7 @@ class Reader:
         """
         return await self._get(stream, {"last_by_subj": subject})
 
-    async def following(self, stream: str, subject: str, sequence: int) -> Stored | None:
+    async def following(self, stream: str, subject: str, sequence: int, /) -> Stored | None:
         """The first message on `subject` at or after `sequence`, if there is one.
 
         Raises:
