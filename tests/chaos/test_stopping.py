@@ -58,6 +58,12 @@ def test_a_second_service_on_the_same_state_folder_is_refused(root: Path):
         assert second.returncode == 2
         assert "a service already runs with" in second.stderr
         assert "join it with --join" in second.stderr
+        third = subprocess.Popen([*_run(root), "--join"], stdout=subprocess.PIPE)
+        assert third.stdout is not None
+        assert b"serves chain" in third.stdout.readline()
+        third.terminate()
+        assert b"stopped" in third.communicate()[0]
+        assert third.returncode == 0
     finally:
         first.terminate()
         assert b"stopped" in first.communicate()[0]
@@ -94,6 +100,26 @@ def test_what_a_killed_service_left_behind_is_no_running_service(root: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert "no service runs with" in done.stderr
+
+
+def test_a_process_that_waits_for_the_server_can_be_ended(root: Path):
+    state = root / ".lotabots"
+    state.mkdir()
+    first = subprocess.Popen(_run(root), stdout=subprocess.PIPE)
+    assert first.stdout is not None
+    assert b"serves chain" in first.stdout.readline()
+    address = (state / "run.json").read_text(encoding="utf-8")
+    first.terminate()
+    first.communicate()
+    with (state / "lock").open() as lock:  # as if it ran, and its server were away
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (state / "run.json").write_text(address, encoding="utf-8")
+        joined = subprocess.Popen([*_run(root), "--join"], stderr=subprocess.PIPE)
+        assert joined.stderr is not None
+        assert b"Connect call failed" in joined.stderr.readline()
+        joined.terminate()
+        joined.communicate(timeout=20)
+    assert joined.returncode == 0
 
 
 def _run(root: Path) -> list[str]:

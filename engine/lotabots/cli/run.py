@@ -25,12 +25,11 @@ FINDINGS = 1
 @click.option(
     "--role",
     "roles",
-    default="engine,worker,audit,ingress",
-    show_default=True,
-    help="What this process does, separated by commas.",
+    help="What this process does, separated by commas: engine, worker, audit, ingress. "
+    "[default: all; with --join engine,worker]",
 )
 @click.option("--join", is_flag=True, help="Share the work of the service that already runs here.")
-def command(workspace: Path | None, *, roles: str, join: bool) -> None:
+def command(workspace: Path | None, *, roles: str | None, join: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C: decide events, run jobs, keep the audit log.
 
     Starts a nats-server of its own on loopback. The rules must be free of errors. Events that
@@ -38,11 +37,13 @@ def command(workspace: Path | None, *, roles: str, join: bool) -> None:
     """
     from lotabots.service.folder import BusyError, Lock, NotRunningError  # noqa: PLC0415
     from lotabots.service.logs import configure  # noqa: PLC0415
-    from lotabots.service.wire import ROLES, Service  # noqa: PLC0415
+    from lotabots.service.wire import ROLES, SHARED, Service  # noqa: PLC0415
     from lotabots.service.workers import executor_of  # noqa: PLC0415
 
     configure()
-    chosen = tuple(role.strip() for role in roles.split(","))
+    chosen: tuple[str, ...] = SHARED if join else ROLES
+    if roles is not None:
+        chosen = tuple(role.strip() for role in roles.split(","))
     if unknown := set(chosen) - set(ROLES):
         fail(f"unknown role `{min(unknown)}`; roles are {', '.join(ROLES)}")
     found = workspace_at(workspace)
@@ -72,11 +73,19 @@ async def _serve(service: Service) -> None:
     from lotabots.service.wire import calm_collector  # noqa: PLC0415
 
     stop = asyncio.Event()
+    starting = asyncio.current_task()
+
+    def end() -> None:
+        stop.set()
+        if starting is not None:
+            starting.cancel()  # a start may wait long, for a server that is not there
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     try:
         async with service:
+            starting = None
             fleet = service.checked.fleet
             click.echo(
                 f"lotabots serves {fleet.settings.name} ({len(fleet.bots)} bots) at {service.url}; "
@@ -87,6 +96,9 @@ async def _serve(service: Service) -> None:
             await service.run(stop)
     except (ServerError, SetupError, AuditLogError) as error:
         fail(str(error))
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
     except BaseExceptionGroup as group:
         known, others = group.split((ServerError, AuditLogError, GapError))
         if others is not None or known is None:

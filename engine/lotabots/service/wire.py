@@ -73,6 +73,9 @@ log = logging.getLogger(__name__)
 
 ENGINE, WORKER, AUDITOR, INGRESS = "engine", "worker", "audit", "ingress"
 ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS)
+SHARED: Final = (ENGINE, WORKER)
+"""Roles that several processes can share; of the others one process is enough."""
+
 ENGINE_PREFETCH: Final = 300
 GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
@@ -320,6 +323,7 @@ def calm_collector() -> None:
 
 async def _close(client: Client) -> None:
     """Send what is still in the buffer, if the server is there, and end."""
-    with contextlib.suppress(NatsError):
-        await client.flush(timeout=FLUSH_S)
+    if client.is_connected:
+        with contextlib.suppress(NatsError):
+            await client.flush(timeout=FLUSH_S)
     await client.close()
