@@ -75,7 +75,11 @@ async def test_a_worker_killed_at_any_write_ends_its_job_once(
         streams.writes_left = writes
         survived = await _survives(_work(checked, streams, root))
         streams.writes_left = -1
+        over = {m.subject.split(".")[4] for m in streams.on("lb.att.*.ended")}
+        before = len(Scripted(root).notes())
         await _work(checked, streams, root)
+        began = {note[4] for note in Scripted(root).notes()[before:] if note[0] == "begin"}
+        assert not began & over, "an attempt whose end was recorded is not run again"
         (outcome,) = streams.on("lb.out.>")
         said = json.loads(outcome.body)
         assert (outcome.subject.split(".")[2], said["attempts"]) == (kind, attempts)
