@@ -20,6 +20,7 @@ MAX_CHANNELS = 8
 MAX_DELIVERIES = 50
 MAX_NAME = 128
 MAX_PORT = 65_535
+_PORTS = {"http": 80, "https": 443}
 _SERVER = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 _SENDER = re.compile(r"[A-Za-z0-9 ._-]{1,64} <(.*)>", re.ASCII)
@@ -143,7 +144,8 @@ def _webhook_channel(name: str, found: Any, folder: Path) -> Channel:  # noqa: A
         raise TableError(f"{FILE}: {what}: `url` is no URL")
     try:
         parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        usual = _PORTS[parts.scheme]
+        port = parts.port or usual
     except (ValueError, KeyError):
         raise TableError(f"{FILE}: {what}: `url` is no URL of HTTP or HTTPS") from None
     if not parts.hostname or parts.username is not None or parts.fragment:

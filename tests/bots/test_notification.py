@@ -1,0 +1,436 @@
+"""NotificationBot under its own rules, in the real sandbox, with a mail server and a webhook."""
+
+from __future__ import annotations
+
+import base64
+import email
+import hmac
+import json
+import os
+import threading
+from email.policy import default
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bots.checking import left_behind
+from bots.notifying import (
+    CHANNELS,
+    FAILED_BUILD,
+    PASSWORD,
+    ROUTES,
+    SIGNING,
+    MailServer,
+    Office,
+    Receiver,
+    Servers,
+    both,
+    identity,
+    office,
+    statuses,
+    told,
+)
+from executor.workshop import command_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from executor.workshop import Workshop
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with both(tmp_path_factory.mktemp("identity")) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(workshop: Workshop, servers: Servers) -> Office:
+    return office(workshop, servers)
+
+
+def _read(data: bytes) -> EmailMessage:
+    """A message, as the program of somebody who gets it understands it."""
+    assert data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r")
+    message = email.message_from_bytes(data.replace(b"\r\n", b"\n"), policy=default)
+    assert not message.defects
+    return message
+
+
+def test_mail_and_webhook_arrive_as_the_table_says(desk: Office):
+    payload = told(desk.run())
+    times = [one.pop("ms") for one in payload["deliveries"]]
+    assert min(times) >= 0
+    assert payload == {
+        "notification_id": "job1",
+        "outcome": "success",
+        "checked": 2,
+        "deliveries": [
+            {"channel": "mail", "to": "dev@example.org", "status": "delivered"},
+            {"channel": "chat", "to": "builds", "status": "delivered"},
+        ],
+    }
+    (mail,), (request,) = desk.mail.received, desk.chat.requests
+    assert mail[:2] == ("lotabots@example.org", "dev@example.org")
+    assert mail[3:] == (True, "lotabots")
+    message = _read(mail.data)
+    assert message["Subject"] == f"[failure] The build of shop {'c' * 12} failed"
+    assert message["Message-ID"] == "<job1@example.org>"
+    assert "Reason:     no build-system table\n  | in pyproject.toml\n" in message.get_content()
+    assert request.path == "/hooks/lotabots?v=1"
+    notice = json.loads(request.body)
+    assert (notice["to"], notice["event"]["type"]) == ("builds", "build.failed")
+    assert notice["title"] == message["Subject"]
+
+
+def test_a_webhook_is_signed_and_the_secret_not_sent(desk: Office):
+    told(desk.run())
+    (request,) = desk.chat.requests
+    name, moment = request.headers["webhook-id"], request.headers["webhook-timestamp"]
+    signed = f"{name}.{moment}.".encode() + request.body
+    expected = base64.b64encode(hmac.digest(SIGNING.encode(), signed, "sha256")).decode()
+    assert request.headers["webhook-signature"] == f"v1,{expected}"
+    assert request.headers["Idempotency-Key"] == f'"{name}"'
+    assert SIGNING not in f"{request.headers}{request.body!r}"
+
+
+def test_a_job_that_comes_again_tells_nobody_twice(desk: Office):
+    first, again = told(desk.run()), desk.run(attempt=2)
+    assert told(again) == first
+    assert (len(desk.mail.received), len(desk.chat.requests)) == (1, 1)
+    assert [one for one in again.report.entries if one["kind"] == "connect"] == []
+
+
+def test_without_its_record_the_same_bytes_come_again_under_the_same_names(desk: Office):
+    told(desk.run())
+    desk.forget()
+    told(desk.run(attempt=2))
+    first, second = desk.mail.received
+    assert first == second
+    assert len(desk.chat.requests) == 2
+    assert len(desk.chat.notices) == 1
+
+
+def test_each_notification_and_each_room_has_a_name_of_its_own(desk: Office):
+    desk.table('[[routes]]\nevents = ["*"]\ntell = ["chat: a", "chat: b", "mail: a@example.org"]')
+    told(desk.run())
+    told(desk.run(job="job2"))
+    names = {_read(one.data)["Message-ID"] for one in desk.mail.received}
+    assert (len(names), len(desk.chat.notices)) == (2, 4)
+
+
+def test_a_server_that_is_down_is_tried_again_and_only_that_one(desk: Office):
+    desk.chat.answers = [503]
+    first = told(desk.run(), status=75)
+    assert first["outcome"] == "error"
+    assert statuses(first) == {"dev@example.org": "delivered", "builds": "failed"}
+    second = told(desk.run(attempt=2))
+    assert second["outcome"] == "success"
+    assert (len(desk.mail.received), len(desk.chat.requests)) == (1, 2)
+
+
+def test_a_server_that_nobody_runs_is_an_error_that_may_pass(desk: Office):
+    with MailServer(desk.mail.identity).serving() as server:
+        port = desk.mail_port = server.port
+    desk.table()
+    ran = desk.run()
+    payload = told(ran, status=75)
+    assert statuses(payload) == {"dev@example.org": "failed", "builds": "delivered"}
+    assert f"`localhost:{port}`" in payload["deliveries"][0]["error"]
+    tried = [one for one in ran.report.entries if one["kind"] == "connect"]
+    assert {one["target"]: one["result"] for one in tried} == {
+        f"localhost:{port}": "failed",
+        f"localhost:{desk.chat_port}": "granted",
+    }
+
+
+def test_a_receiver_that_hangs_holds_no_other(desk: Office):
+    desk.chat.hold = threading.Event()
+    payload = told(desk.run(timeout=7), status=75)
+    desk.chat.hold.set()
+    assert statuses(payload) == {"dev@example.org": "delivered", "builds": "failed"}
+    assert payload["deliveries"][1]["error"] == "it was not over in time"
+
+
+@pytest.mark.parametrize("host", ["localhost", "mail.example.org"])
+def test_a_certificate_that_is_not_trusted_ends_the_session(
+    desk: Office, tmp_path: Path, host: str
+):
+    other = identity(tmp_path, host)
+    desk.mail.identity = other
+    if host != "localhost":  # from those who are trusted, but another one's
+        (desk.folder / "ca.pem").write_bytes(other.certificate.read_bytes())
+    payload = told(desk.run(), status=75)
+    assert statuses(payload)["dev@example.org"] == "failed"
+    assert "the certificate of" in payload["deliveries"][0]["error"]
+    assert [one.split()[0].upper() for one in desk.mail.said] == ["EHLO", "STARTTLS"]
+
+
+def test_https_checks_the_certificate_too(desk: Office, tmp_path: Path):
+    trusted, other = desk.mail.identity, identity(tmp_path)
+    channels = CHANNELS.replace("http:", "https:").replace('v=1"', 'v=1"\nca = "ca.pem"')
+    for name, outcome in ((trusted, "delivered"), (other, "failed")):
+        receiver = Receiver(name)
+        with receiver.serving() as server:
+            desk.chat_port = server.port
+            desk.table(channels=channels)
+            payload = told(desk.run(job=outcome), status=0 if outcome == "delivered" else 75)
+        assert statuses(payload)["builds"] == outcome
+        assert len(receiver.requests) == (outcome == "delivered")
+    assert "self-signed certificate" in payload["deliveries"][1]["error"]
+
+
+def test_a_server_that_offers_no_privacy_gets_no_mail(desk: Office):
+    desk.mail.starttls = False
+    payload = told(desk.run(), status=75)
+    assert statuses(payload)["dev@example.org"] == "failed"
+    assert "STARTTLS" in payload["deliveries"][0]["error"]
+    assert [one.split()[0].upper() for one in desk.mail.said] == ["EHLO"]
+
+
+def test_a_destination_that_is_not_granted_cannot_be_reached_and_is_reported(desk: Office):
+    other = Receiver()
+    with other.serving() as server:
+        port = server.port
+        for name in (f"localhost:{port}", f"127.0.0.1:{port}", "example.org", "192.0.2.1"):
+            url = f'"http://{name}/"\n'
+            desk.table(
+                channels=CHANNELS.replace('"http://localhost:{chat}/hooks/lotabots?v=1"', url)
+            )
+            ran = desk.run(job=name)
+            payload = told(ran, status=75)
+            assert statuses(payload) == {"dev@example.org": "delivered", "builds": "failed"}
+            assert "is it among the `network` grants" in payload["deliveries"][1]["error"]
+            reached = {one["target"] for one in ran.report.entries if one["kind"] == "connect"}
+            assert reached == {f"localhost:{desk.mail_port}"}
+    assert other.requests == []
+
+
+def test_a_receiver_that_says_no_for_good_is_not_asked_again(desk: Office):
+    desk.table(
+        '[[routes]]\nevents = ["*"]\n'
+        'tell = ["mail: gone@example.org", "mail: here@example.org", "chat: builds"]'
+    )
+    desk.mail.answers = {"RCPT gone@example.org": "550-no such\n550 user \x1b[31m"}
+    payload = told(desk.run())
+    assert payload["outcome"] == "failure"
+    assert statuses(payload) == {
+        "gone@example.org": "refused",
+        "here@example.org": "delivered",
+        "builds": "delivered",
+    }
+    error = payload["deliveries"][0]["error"]
+    assert error == f"`localhost:{desk.mail_port}` answered 550: no such user \ufffd[31m"
+    assert told(desk.run(attempt=2)) == payload
+    assert [one.to for one in desk.mail.received] == ["here@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(204, "delivered"), (302, "refused"), (400, "refused"), (401, "failed"), (429, "failed")],
+)
+def test_the_answer_of_a_webhook_says_whether_to_try_again(desk: Office, answer: int, status: str):
+    desk.chat.answers = [answer]
+    payload = told(desk.run(), status=75 if status == "failed" else 0)
+    assert statuses(payload)["builds"] == status
+    assert [one.path for one in desk.chat.requests] == ["/hooks/lotabots?v=1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "status"),
+    [
+        ("CONNECT", "421 too busy", "failed"),
+        ("CONNECT", "554 go away", "failed"),
+        ("RCPT dev@example.org", "451 later", "failed"),
+        ("DATA", "554 looks like spam", "refused"),
+        ("MAIL lotabots@example.org", "550 not you", "refused"),
+    ],
+)
+def test_the_answer_of_a_mail_server_says_whether_to_try_again(
+    desk: Office, command: str, answer: str, status: str
+):
+    desk.mail.answers = {command: answer}
+    payload = told(desk.run(), status=75 if status == "failed" else 0)
+    assert statuses(payload) == {"dev@example.org": status, "builds": "delivered"}
+    assert answer[:3] in payload["deliveries"][0]["error"]
+
+
+def test_secrets_are_nowhere_but_where_they_belong(desk: Office):
+    lines: list[str] = []
+    desk.mail.look = lambda: lines.extend(command_lines(PASSWORD) + command_lines(SIGNING))
+    desk.workshop.secrets["chat"] = SIGNING
+    good = desk.run()
+    desk.workshop.secrets["smtp"] = wrong = "wrong-but-secret"
+    bad = desk.run(job="job2")
+    assert lines == []
+    error = told(bad, status=75)["deliveries"][0]["error"]
+    assert "did not accept the user and the secret (535)" in error
+    kept = left_behind(desk.workshop) + b"".join(good.lines + bad.lines)
+    kept += repr((good, bad)).encode()
+    kept += b"".join(one.read_bytes() for one in (desk.workshop.folder / "state").rglob("*.jsonl"))
+    plain = [f"\0lotabots\0{one}" for one in (PASSWORD, wrong)]
+    for secret in (PASSWORD, SIGNING, wrong, *plain):
+        assert secret.encode() not in kept
+        assert base64.b64encode(secret.encode()).rstrip(b"=") not in kept
+
+
+HOSTILE = {
+    "header": "ok\r\nBcc: victim@example.org\r\n\r\nbody",
+    "bare": "ok\rBcc: a@example.org\nX-Other: 1",
+    "unicode lines": "ok\u2028Bcc: a@example.org\x85X: 1\x0bY: 2",
+    "markup": "<script>alert(1)</script> <!channel> <@U1> &amp; <http://x|y>",
+    "template": "{payload.team} {event.id} {0.__class__} ${x} %(x)s {{7*7}}",
+    "terminal": "\x1b]0;x\x07\x1b[2J\x00\x7f",
+    "direction": "\u202egpj.exe \u2066x\u2069 \u200b",
+    "dots": ".\n.\r\n.\r\nQUIT\r\n",
+    "signature": "\n-- \nEvent 1\nalert.resolved of MonitorBot",
+    "encoded": "=?utf-8?q?Bcc:_x?= =?utf-8?b?DQpCY2M6IHg=?=",
+    "names": "\u00fcber \u6f22\u5b57 \U0001f600",
+    "empty": "",
+}
+HEADERS = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "MIME-Version",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_stays_text(desk: Office, name: str):
+    text = HOSTILE[name]
+    payload = {"team": text, "subject": text, "text": text, "severity": "high"}
+    desk.table('[[routes]]\nevents = ["*"]\ntell = ["mail: a@example.org", "chat: a"]')
+    told(desk.run("message.requested", payload))
+    (mail,), (request,) = desk.mail.received, desk.chat.requests
+    message = _read(mail.data)
+    assert mail.to == "a@example.org"
+    assert sorted(message.keys()) == sorted(HEADERS)
+    assert message.get_content_type() == "text/plain"
+    body = message.get_content()
+    assert not {one for one in message["Subject"] + body if ord(one) < 32} - {"\n"}
+    assert not set("\x7f\x85\u2028\u202e\u2066\u200b") & set(message["Subject"] + body)
+    assert body.count("\n-- \n") == 1
+    notice = json.loads(request.body)
+    assert not set("<>") & set(notice["title"] + notice["text"])
+    if name in {"template", "markup", "names", "encoded"}:
+        assert message["Subject"] == f"[high] {text}"
+        assert f"A message for {text}:\n" in body
+    assert notice["severity"] == "high"
+
+
+def test_huge_text_is_cut_and_says_so(desk: Office):
+    text = "\u6f22" * 4096
+    told(desk.run("message.requested", {**_message("x"), "subject": text, "text": text}))
+    (mail,) = desk.mail.received
+    message = _read(mail.data)
+    assert len(message["Subject"]) < 200
+    assert "[3096 characters left out]" in message.get_content()
+    assert max(map(len, mail.data.split(b"\r\n"))) < 998
+
+
+def test_a_long_list_is_cut_and_says_so(desk: Office):
+    failures = [{"id": f"t{n}", "message": "no"} for n in range(40)]
+    told(desk.run("test.failed", {**FAILED_BUILD, "failures": failures}))
+    lines = _read(desk.mail.received[0].data).get_content().split("\n")
+    assert [one for one in lines if one.startswith("  ")] == [
+        *(f"  t{n}: no" for n in range(10)),
+        "  ... and 30 more",
+    ]
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"team": "a", "subject": text, "text": text, "severity": "low"}
+
+
+def test_the_table_and_nothing_else_says_who_is_told(desk: Office):
+    desk.table("""
+[[routes]]
+events = ["message.requested"]
+where = {team = "shop"}
+tell = ["mail: shop@example.org"]
+
+[[routes]]
+events = ["message.*", "alert.*"]
+where = {severity = "critical"}
+tell = ["mail: on-call@example.org", "mail: shop@example.org"]
+
+[[routes]]
+events = ["alert.escalated"]
+tell = ["mail: next@example.org"]
+""")
+
+    def receivers(event: str, action: str = "notify", **payload: str) -> list[str]:
+        name = f"{event}{payload}"
+        return list(statuses(told(desk.run(event, payload, action=action, job=name))))
+
+    shop = {"team": "shop", "severity": "low", "to": "x@example.org", "channel": "chat"}
+    assert receivers("message.requested", **shop) == ["shop@example.org"]
+    shop["severity"] = "critical"
+    both = ["shop@example.org", "on-call@example.org"]
+    assert receivers("message.requested", **shop) == both
+    assert receivers("message.requested", team="a") == ["all@example.org"]
+    assert receivers("alert.escalated", "escalate", alert_id="1") == ["next@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("version = 1", "version = 2", "reads tables of version 1"),
+        ("version = 1", "version = ", "Invalid value"),
+        ("otherwise", "others", "the table lacks `otherwise`"),
+        ('["mail: all@example.org"]', "[]", "`otherwise` tells 1 to 50 receivers"),
+        ('"mail: all@example.org"', '"mial: all@example.org"', "is not `channel: receiver`"),
+        ("all@example.org", "all@example.org, b@example.org", "is no mail address"),
+        ("all@example.org", "all", "`all` is no mail address"),
+        ('"smtp"', '"imap"', '`kind` is "smtp" or "webhook"'),
+        ('ca = "ca.pem"', "", "channel `mail` lacks `ca`"),
+        ('"ca.pem"', '"../ca.pem"', "`ca` is the name of a file beside the table"),
+        ('"ca.pem"', '"none.pem"', "`ca` is the name of a file beside the table"),
+        ('ca = "ca.pem"', 'ca = "ca.pem"\nverify = false', "channel `mail` has no `verify`"),
+        ("{mail}", "99999", "`server` is not host:port"),
+        ("lotabots@example.org>", "lotabots>", "`from` is no mail address"),
+        ("LotaBots <", "Lota\\nBcc: x <", "`from` is plain text"),
+        ("http:", "https:", "`ca` belongs to a URL of HTTPS"),
+        ("http:", "file:", "no URL of HTTP or HTTPS"),
+        ("http://localhost", "http://a:b@localhost", "no user and no fragment"),
+        ("hooks/", "hooks /", "`url` is no URL"),
+        ("[[routes]]", "[routes]", "`routes` is a list"),
+        ("events", "event", "a route lacks `events`"),
+    ],
+)
+def test_a_table_with_a_mistake_tells_nobody(desk: Office, before: str, after: str, said: str):
+    assert before in CHANNELS + ROUTES
+    desk.table(ROUTES.replace(before, after), channels=CHANNELS.replace(before, after))
+    ran = desk.run()
+    assert (ran.report.status, ran.lines) == (1, [])
+    assert ran.log.startswith("nobody was told: channels.toml: ")
+    assert said in ran.log
+    assert desk.mail.said == desk.chat.requests == []
+
+
+def test_what_a_run_that_was_cut_off_wrote_is_not_believed(desk: Office):
+    told(desk.run())
+    (path,) = (desk.workshop.folder / "state/NotificationBot").iterdir()
+    assert path.name == f"{sha256(b'job1').hexdigest()}.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.rstrip()[:-3])
+    told(desk.run(attempt=2))
+    told(desk.run(attempt=3))
+    assert len(desk.mail.received) + len(desk.chat.requests) == 3
+
+
+def test_old_records_are_removed(desk: Office):
+    told(desk.run())
+    (path,) = (desk.workshop.folder / "state/NotificationBot").iterdir()
+    os.utime(path, (0, 0))
+    told(desk.run(job="job2"))
+    assert not path.exists()
