@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+from lotabots.policy.project_broker import streams
+from lotabots.service.workspace import open_workspace
 from running import counted, running, until, verdicts
 
 if TYPE_CHECKING:
@@ -142,6 +144,16 @@ async def test_a_breaker_that_opens_lets_jobs_wait_outside_then_one_probe_then_a
         moves = await service.bodies("LB_CONTROL", "lb.ctl.runner.breaker.SlowBot")
     phases = [move["breaker"]["phase"] for move in moves]
     assert phases == ["closed", "open", "half-open", "closed"]
+
+
+def test_no_age_removes_a_job_that_waits(root: Path):
+    kept = {stream.name: stream.max_age for stream in streams(open_workspace(root).checked.fleet)}
+    assert {name for name, age in kept.items() if not age} == {
+        "LB_WORK",
+        "LB_RETRY",
+        "LB_CRON",
+        "LB_STATE",
+    }
 
 
 GOOD = {

@@ -141,8 +141,8 @@ def streams(fleet: Fleet) -> tuple[Stream, ...]:
     return (
         Stream(EVENTS, ("lb.ev.>",)),
         Stream(DECISIONS, ("lb.dec.>",), kept=True),
-        Stream(WORK, ("lb.work.>",), work_queue=True, max_per_subject=cap),
-        Stream(RETRY, ("lb.retry.>", "lb.due.>"), work_queue=True, schedules=True),
+        Stream(WORK, ("lb.work.>",), work_queue=True, max_per_subject=cap, max_age=0),
+        Stream(RETRY, ("lb.retry.>", "lb.due.>"), work_queue=True, schedules=True, max_age=0),
         Stream(CRON, ("lb.cron.>", "lb.tick.>"), work_queue=True, schedules=True, max_age=0),
         Stream(STATE, ("lb.state.>",), newest=True, max_age=0),
         Stream(ATTEMPTS, ("lb.att.>",), kept=True),
