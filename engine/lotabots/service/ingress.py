@@ -37,6 +37,14 @@ class GitIngress:
         self._publish = publish
         self._clock = clock
 
+    async def begin(self) -> None:
+        """Note where repositories that were never seen before stand; what comes later is news."""
+        for watcher in self._watchers:
+            try:
+                await watcher.pushes()
+            except GitError as error:
+                _complain(watcher, error)
+
     async def run(self) -> None:
         """Watch all repositories, each on its own, so that a broken one delays no other."""
         async with asyncio.TaskGroup() as group:
@@ -60,9 +68,7 @@ class GitIngress:
             try:
                 await self.announce(watcher)
             except GitError as error:
-                log.warning(
-                    "git.unreadable", extra={"repository": watcher.name, "error": str(error)}
-                )
+                _complain(watcher, error)
                 await asyncio.sleep(BROKEN_S)
             await asyncio.sleep(POLL_S)
 
@@ -78,3 +84,7 @@ class GitIngress:
             "correlation_id": push.commit,
         }
         return Outgoing(f"ev.{EVENT}", json.dumps(envelope).encode())
+
+
+def _complain(watcher: RefWatcher, error: GitError) -> None:
+    log.warning("git.unreadable", extra={"repository": watcher.name, "error": str(error)})

@@ -307,6 +307,7 @@ class Service:
             RefWatcher(name, path, memory) for name, path in self.config.repositories.items()
         ]
         ingress = GitIngress(watchers, publish=publish, clock=SystemClock())
+        await ingress.begin()
         self._loop("ingress", ingress.run)
 
 
