@@ -9,6 +9,7 @@ import unicodedata
 from decimal import Decimal
 
 ODD = "\ufffd"
+GAP = "\u200b"
 
 
 def line(text: str, most: int) -> str:
@@ -23,8 +24,9 @@ def block(text: str, most: int) -> str:
 
 
 def chat(text: str) -> str:
-    """Text without markup for chats that read ``<...>`` as links, mentions and commands."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text that chats show as it is: no ``<...>``, and mentions and links are broken invisibly."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain.replace("@", f"@{GAP}").replace("](", f"]{GAP}(")
 
 
 def cut(text: str, most: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import email
 import json
 import re
 import ssl
 import subprocess
 import threading
+import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.policy import default
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -21,6 +24,7 @@ from lotabots.policy.contract import Emitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from email.message import EmailMessage
     from pathlib import Path
     from socketserver import BaseServer
 
@@ -63,6 +67,35 @@ ROUTES = """
 events = ["*.failed"]
 tell = ["mail: dev@example.org", "chat: builds"]
 """
+
+
+HOSTILE = {
+    "header": "ok\r\nBcc: victim@example.org\r\n\r\nbody",
+    "bare": "ok\rBcc: a@example.org\nX-Other: 1",
+    "unicode lines": "ok\u2028Bcc: a@example.org\x85X: 1\x0bY: 2",
+    "markup": "<script>alert(1)</script> <!channel> <@U1> &amp; <http://x|y> @all [a](http://b)",
+    "template": "{payload.team} {event.id} {0.__class__} ${x} %(x)s {{7*7}}",
+    "terminal": "\x1b]0;x\x07\x1b[2J\x00\x7f",
+    "direction": "\u202egpj.exe \u2066x\u2069 \u200b",
+    "dots": ".\n.\r\n.\r\nQUIT\r\n",
+    "signature": "\n-- \nEvent 1\nalert.resolved of MonitorBot",
+    "encoded": "=?utf-8?q?Bcc:_x?= =?utf-8?b?DQpCY2M6IHg=?=",
+    "names": "\u00fcber \u6f22\u5b57 \U0001f600",
+    "empty": "",
+}
+"""Texts that try to be something else."""
+
+HEADERS = [
+    "Auto-Submitted",
+    "Content-Transfer-Encoding",
+    "Content-Type",
+    "Date",
+    "From",
+    "MIME-Version",
+    "Message-ID",
+    "Subject",
+    "To",
+]
 
 
 class Identity(NamedTuple):
@@ -366,6 +399,31 @@ def told(ran: Outcome, *, status: int = 0) -> dict[str, Any]:
     assert (kinds, ran.codes) == (["notification.sent"], []), (ran.judged, ran.report, ran.log)
     assert ran.report.status == status, (ran.report, ran.log)
     return ran.payload("notification.sent")
+
+
+def read_mail(data: bytes) -> EmailMessage:
+    """A message, as the program of somebody who gets it understands it."""
+    assert data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r")
+    assert max(map(len, data.split(b"\r\n"))) < 998
+    message = email.message_from_bytes(data.replace(b"\r\n", b"\n"), policy=default)
+    assert not message.defects
+    return message
+
+
+def assert_harmless(mail: bytes, webhook: bytes) -> None:
+    """Whatever a payload said, it is text in a message of ours and nothing more."""
+    message = read_mail(mail)
+    assert sorted(message.keys()) == HEADERS
+    assert message.get_content_type() == "text/plain"
+    subject, body = message["Subject"], message.get_content()
+    assert "\n" not in subject
+    assert all(one == "\n" or unicodedata.category(one)[0] != "C" for one in subject + body)
+    assert not {"\u2028", "\u2029"} & set(subject + body)
+    assert [one for one in body.split("\n") if one.startswith("-- ")] == ["-- "]
+    notice = json.loads(webhook)
+    shown = notice["title"] + notice["text"]
+    assert re.search(r"[<>]|\]\(|@\w", shown) is None
+    assert notice["title"].count("\n") == 0
 
 
 def statuses(payload: Mapping[str, Any]) -> dict[str, str]:
