@@ -80,6 +80,11 @@ class Processes:
     async def _is_announced(self) -> bool:
         return os.access(self.root / ".lotabots/run.json", os.R_OK)
 
+    def add(self, name: str, roles: str) -> None:
+        """Let one more process join."""
+        self._roles = self._roles | {name: roles}
+        self.start(name)
+
     def pid(self, name: str) -> int:
         """The process id of a process, or of the server; 0 if it does not run."""
         if name == SERVER:
