@@ -51,8 +51,9 @@ def post(channel: Channel, body: bytes, *, key: str, secret: str, timeout: float
         UndeliveredError: it did not take it.
     """
     where = channel.destination
+    headers = _headers(body, key=key, secret=secret)
     try:
-        status = _ask(channel, body, _headers(body, key=key, secret=secret), timeout)
+        status = _ask(channel, body, headers, timeout)
     except OSError as error:
         raise unreachable(where, error) from None
     except (http.client.HTTPException, ValueError) as error:
@@ -95,6 +96,10 @@ def _headers(body: bytes, *, key: str, secret: str) -> dict[str, str]:
 
 
 def _key(secret: str) -> bytes:
-    if secret.startswith(_PREFIX):
-        return base64.b64decode(secret.removeprefix(_PREFIX))
-    return secret.encode()
+    if not secret.startswith(_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        reason = f"the secret that signs begins with `{_PREFIX}` and is no base64 after that"
+        raise UndeliveredError(reason) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -34,13 +35,13 @@ from bots.notifying import (
     statuses,
     told,
 )
-from executor.workshop import ROOT, command_lines
+from executor.workshop import ROOT, command_lines, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from executor.workshop import Workshop
+    from executor.workshop import Outcome, Workshop
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,11 @@ def test_mail_and_webhook_arrive_as_the_table_says(desk: Office):
     assert notice["title"] == message["Subject"]
 
 
-def test_a_webhook_is_signed_and_the_secret_not_sent(desk: Office):
+@pytest.mark.parametrize(
+    "secret", [SIGNING, f"whsec_{base64.b64encode(SIGNING.encode()).decode()}"]
+)
+def test_a_webhook_is_signed_and_the_secret_not_sent(desk: Office, secret: str):
+    desk.workshop.secrets["chat"] = secret
     told(desk.run())
     (request,) = desk.chat.requests
     name, moment = request.headers["webhook-id"], request.headers["webhook-timestamp"]
@@ -88,7 +93,9 @@ def test_a_webhook_is_signed_and_the_secret_not_sent(desk: Office):
     expected = base64.b64encode(hmac.digest(SIGNING.encode(), signed, "sha256")).decode()
     assert request.headers["webhook-signature"] == f"v1,{expected}"
     assert request.headers["Idempotency-Key"] == f'"{name}"'
-    assert SIGNING not in f"{request.headers}{request.body!r}"
+    sent = f"{request.headers}{request.body!r}"
+    assert SIGNING not in sent
+    assert secret not in sent
 
 
 def test_a_job_that_comes_again_tells_nobody_twice(desk: Office):
@@ -147,6 +154,22 @@ def test_a_receiver_that_hangs_holds_no_other(desk: Office):
     desk.chat.hold.set()
     assert statuses(payload) == {"dev@example.org": "delivered", "builds": "failed"}
     assert payload["deliveries"][1]["error"] == "it was not over in time"
+    desk.chat.hold = None
+    assert told(desk.run(attempt=2))["outcome"] == "success"
+    assert len(desk.mail.received) == len(desk.chat.notices) == 1
+
+
+def test_two_runs_of_one_job_at_the_same_time_tell_once(desk: Office):
+    executor = desk.workshop.executor(desk.fleet())
+    cause = job(FAILED_BUILD, type="build.failed", bot="NotificationBot", action="notify")
+
+    async def both_runs() -> list[Outcome]:
+        runs = (desk.workshop.run_async(executor, cause) for _ in range(2))
+        return list(await asyncio.gather(*runs))
+
+    first, second = asyncio.run(both_runs())
+    assert told(first) == told(second)
+    assert (len(desk.mail.received), len(desk.chat.requests)) == (1, 1)
 
 
 @pytest.mark.parametrize("host", ["localhost", "mail.example.org"])
@@ -371,10 +394,10 @@ tell = ["mail: next@example.org"]
 def test_a_table_with_a_mistake_tells_nobody(desk: Office, before: str, after: str, said: str):
     assert before in CHANNELS + ROUTES
     desk.table(ROUTES.replace(before, after), channels=CHANNELS.replace(before, after))
-    job = {"paths": {"places": {"channels": str(desk.folder), "state": "/nowhere"}}}
+    asked = {"paths": {"places": {"channels": str(desk.folder), "state": "/nowhere"}}}
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", ROOT / "bots/notification"],
-        input=json.dumps({**job, "event": {"type": "build.failed", "payload": {}}}),
+        input=json.dumps({**asked, "event": {"type": "build.failed", "payload": {}}}),
         capture_output=True,
         text=True,
         check=False,
