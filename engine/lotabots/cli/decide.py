@@ -17,11 +17,15 @@ from lotabots.cli.options import (
     workspace_option,
 )
 from lotabots.cli.telling import Teller
+from lotabots.diagnostics.diagnostic import Severity
 
 if TYPE_CHECKING:
+    from lotabots.diagnostics.diagnostic import Diagnostic
     from lotabots.service.story import Told
 
 FINDINGS: Final = 1
+MAX_NAMED: Final = 5
+"""Codes that the warning about faulty rules names."""
 
 
 @click.command("decide")
@@ -72,10 +76,11 @@ def command(
     found = workspace_at(workspace)
     if not found.checked.sound:
         click.echo(
-            "warning: the rules have errors (see `lotabots validate`); whatever depends on a "
-            "faulty rule is refused",
+            f"warning: the rules have errors ({_worst(found.checked.diagnostics)}; see "
+            "`lotabots validate`); whatever depends on a faulty rule is refused",
             err=True,
         )
+        sys.stderr.flush()  # before the verdicts, also where both go to one file
     policy = compile_policy(found.checked)
     colored = wants_color(color)
     teller = Teller(policy, style=style, color=colored, quiet=quiet)
@@ -83,6 +88,11 @@ def command(
         click.echo(teller.scene(scene), nl=False, color=colored)
     click.echo(teller.summary(), nl=False)
     sys.exit(FINDINGS if teller.refused and not exit_zero else 0)
+
+
+def _worst(found: tuple[Diagnostic, ...]) -> str:
+    codes = sorted({d.code for d in found if d.severity is Severity.ERROR})
+    return ", ".join(codes[:MAX_NAMED]) + (", ..." if len(codes) > MAX_NAMED else "")
 
 
 def _told(path: Path, source: str | None, moment: str | None) -> Told:

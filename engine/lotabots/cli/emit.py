@@ -60,8 +60,11 @@ def command(
     }
     if correlation_id is not None:
         envelope["correlation_id"] = correlation_id
+    if not envelope["id"].isprintable():
+        fail("an id is printable text")
     asyncio.run(_send(workspace, sender, envelope))
     click.echo(envelope["id"])
+    click.echo("accepted; `lotabots why` with this id says what was decided", err=True)
 
 
 def _payload(text: str) -> Any:  # noqa: ANN401 - JSON
@@ -86,10 +89,12 @@ async def _send(workspace: Path | None, source: str, envelope: dict[str, Any]) -
         publisher = Publisher(client, timeout=3.0)
         await publisher.start()
         await publisher.publish(Outgoing(f"ev.{envelope['type']}", json.dumps(envelope).encode()))
-    except BusError:
+    except BusError as error:
+        if client.last_error is None:
+            fail(f"the server did not answer: {error}")
         fail(
-            f"the server did not take the event: `{source}` may not send `{envelope['type']}` "
-            f"(see `lotabots explain {envelope['type']}`), or the server is down"
+            f"the server refused the event: `{source}` may not send `{envelope['type']}` "
+            f"(see `lotabots explain {envelope['type']}`)"
         )
     finally:
         await client.close()

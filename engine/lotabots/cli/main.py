@@ -35,6 +35,7 @@ COMMANDS: Final = {
 """Name to summary; a command lives in the module of its name. `--help` imports none of them."""
 
 INTERNAL_ERROR: Final = 70
+CONFIGURATION: Final = 2
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell has it."""
 
@@ -103,6 +104,12 @@ def main() -> None:
         # The reader went away (`lotabots ... | head`): nothing is wrong, nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        # A disk that is full, a folder that may not be written: the world's fault, and no riddle.
+        what = f"{error.filename}: " if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"error: {what}{reason}; make room, or choose another place", err=True)
+        os._exit(CONFIGURATION)  # what is left in the buffers cannot be written either
     except Exception:  # noqa: BLE001 - the last line of defence; it tells the user it is our fault
         import traceback  # noqa: PLC0415 - only on the way out
 

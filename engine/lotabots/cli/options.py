@@ -45,7 +45,8 @@ def color_option(command: _Command) -> _Command:
 def wants_color(choice: str) -> bool:
     """Whether to colour standard output (https://no-color.org is honoured)."""
     if choice == "auto":
-        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return sys.stdout.isatty() and not plain
     return choice == "always"
 
 

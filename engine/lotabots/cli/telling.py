@@ -57,9 +57,9 @@ class Teller:
         self._events += 1
         explained = [self._explain(scene, verdict) for verdict in scene.decision.verdicts]
         self._counts.update(found.outcome for found in explained)
-        if self._json:
-            return json.dumps(_document(scene, explained), ensure_ascii=False) + "\n"
         shown = [e for e in explained if not (self._quiet and e.outcome == "ignore")]
+        if self._json:
+            return json.dumps(_document(scene, shown), ensure_ascii=False) + "\n"
         lines = [self._heading(scene), *(line for e in shown for line in self._lines(e))]
         return "\n".join([*lines, ""]) + "\n"
 
@@ -75,6 +75,7 @@ class Teller:
         try:
             event = Event(decode_envelope(scene.raw), scene.stamp)
         except MalformedError:
+            # What cannot be read is refused as a whole, so there is this verdict and no other.
             return Explanation("reject", "", verdict.code, verdict.reason, verdict.rule)
         found = explain(self._policy, event, verdict)
         if isinstance(verdict, Ignore) and verdict.clause < 0:
@@ -131,6 +132,7 @@ def _document(scene: Scene, explained: list[Explanation]) -> dict[str, Any]:
                     "owner": found.rule.owner,
                     "path": found.rule.span.path,
                     "line": found.rule.span.line,
+                    "column": found.rule.span.column,
                     "text": found.rule.text,
                 },
                 "values": dict(found.values),

@@ -79,10 +79,28 @@ def command(
 def _selected(found: tuple[Diagnostic, ...], select: str | None) -> tuple[Diagnostic, ...]:
     if select is None:
         return found
-    wanted = tuple(code.strip().upper() for code in select.split(",") if code.strip())
+    wanted = tuple(word.strip() for word in select.split(",") if word.strip())
     if not wanted:
-        fail("--select needs at least one code, such as LB101 or LB1")
-    return tuple(d for d in found if d.code.startswith(wanted))
+        fail("--select needs at least one code, such as LB101, LB1 or unknown-event")
+    codes = tuple(code for word in wanted for code in _codes(word))
+    return tuple(d for d in found if d.code in codes)
+
+
+def _codes(word: str) -> tuple[str, ...]:
+    """The codes that a word of ``--select`` means: one by its name, or all with that beginning."""
+    from lotabots.checks.registry import names  # noqa: PLC0415 - wanted by this option alone
+
+    known = names()
+    meant = tuple(c for c, name in known.items() if c.startswith(word.upper()) or name == word)
+    if not meant:
+        from difflib import get_close_matches  # noqa: PLC0415 - only on the way out
+
+        close = get_close_matches(word.upper(), known, n=1) or get_close_matches(
+            word, known.values(), n=1
+        )
+        hint = f"; did you mean `{close[0]}`?" if close else "; see docs/checks or `explain`"
+        fail(f"--select: there is no code `{word}`{hint}")
+    return meant
 
 
 def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, color: bool) -> str:
@@ -92,7 +110,9 @@ def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, 
 
         return render(found, names=names()) + "\n"
     if not found:
-        return f"{summary(workspace.checked.fleet)}: no findings\n"
+        others = len(workspace.checked.diagnostics)
+        said = f"none of the {others} findings was selected" if others else "no findings"
+        return f"{summary(workspace.checked.fleet)}: {said}\n"
     if style == "concise":
         from lotabots.diagnostics import render_concise  # noqa: PLC0415 - one renderer a run
 

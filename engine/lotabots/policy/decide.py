@@ -90,6 +90,8 @@ def decide_bytes(policy: Policy, state: State, raw: bytes, stamp: Stamp, now: da
     if len(raw) > MAX_EVENT:
         reason = f"{len(raw)} bytes, {MAX_EVENT} are allowed"
         return _unread(policy, state, codes.TOO_LARGE.code, reason, stamp, now)
+    if depth(raw) > MAX_DEPTH:  # open payloads have room for any depth; the decoder would not mind
+        return _unread(policy, state, codes.MALFORMED.code, TOO_DEEP, stamp, now)
     try:
         envelope = read_envelope(raw)
     except DECODE_ERRORS as error:

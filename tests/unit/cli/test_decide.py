@@ -159,3 +159,27 @@ def test_one_line_less_is_found_by_validate_and_refused_by_decide(
     assert rule["line"] > 0
     assert done.exit_code == REFUSED
     assert "the rules have errors" in done.stderr
+
+
+def test_an_event_that_is_nested_too_deep_is_malformed_whatever_its_payload_allows(
+    workspace: Path, lotabots: Lotabots
+) -> None:
+    """Open payloads skip what nobody declared; its depth is bounded all the same."""
+    events = workspace / "rules/events.yaml"
+    text = events.read_text()
+    start = text.index("  change.pushed:")
+    at = text.index("    payload:", start)
+    events.write_text(f"{text[:at]}    open: true\n{text[at:]}")
+    event = json.loads((workspace / "examples/events/01-change-pushed.json").read_text())
+    event["payload"]["deep"] = json.loads("[" * 60 + "]" * 60)
+    done = lotabots("decide", "-C", workspace, "-", stdin=json.dumps(event))
+    assert done.exit_code == REFUSED
+    assert "LR001 nested deeper than 32 levels" in done.output
+
+
+def test_quiet_leaves_out_what_nothing_happens_to_in_every_format(
+    workspace: Path, lotabots: Lotabots
+) -> None:
+    event = workspace / "examples/events/12-near-miss-lint.json"
+    done = lotabots("decide", "-C", workspace, "--quiet", "--format", "json", event)
+    assert verdicts(done, "gate.release-staging") == []

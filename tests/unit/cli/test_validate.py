@@ -121,3 +121,44 @@ def test_a_misspelt_command_gets_a_suggestion(lotabots: Lotabots) -> None:
     done = lotabots("validat")
     assert done.exit_code == USAGE
     assert "Did you mean `validate`?" in done.output
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("LB1O1", "did you mean `LB1"), ("unknown-evnt", "did you mean `unknown-event`?")],
+)
+def test_a_code_that_does_not_exist_cannot_be_selected(
+    workspace: Path, lotabots: Lotabots, word: str, hint: str
+) -> None:
+    """Else a typo in CI would be green for ever."""
+    done = lotabots("validate", workspace, "--select", word)
+    assert done.exit_code == USAGE
+    assert hint in done.output
+
+
+def test_codes_are_selected_by_name_too(
+    workspace: Path, lotabots: Lotabots, without: Without
+) -> None:
+    without(workspace / "graphs/dependencies.yaml", "{from: BuildBot, to: TestBot")
+    done = lotabots("validate", workspace, "--select", "route-without-edge")
+    assert done.exit_code == FINDINGS
+    other = lotabots("validate", workspace, "--select", "yaml-syntax")
+    assert "none of the 1 findings was selected" in other.output
+
+
+def test_a_full_disk_is_told_without_a_traceback(workspace: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        command = [sys.executable, "-m", "lotabots", "validate", str(workspace)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == USAGE
+    assert done.stderr == "error: no space left on device; make room, or choose another place\n"
+
+
+def test_a_place_that_cannot_be_written_is_told(workspace: Path) -> None:
+    place = workspace / "none" / "fleet.svg"
+    command = [sys.executable, "-m", "lotabots", "graph", "-C", str(workspace), "-o", str(place)]
+    done = subprocess.run(
+        [*command, "--format", "svg"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == USAGE
+    assert done.stderr.startswith(f"error: {place}: no such file or directory")
