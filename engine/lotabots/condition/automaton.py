@@ -11,10 +11,13 @@ from collections import deque
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lotabots.condition.budget import ENDLESS
 from lotabots.condition.verdict import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from lotabots.condition.budget import Budget
 
 MAX_STEPS: Final = 200_000
 """Characters tried in one search, a matter of some tenths of a second."""
@@ -32,8 +35,15 @@ class Parts(NamedTuple):
     not_equal: tuple[str, ...]
 
 
-def shortest(parts: Parts, max_length: int, *, max_steps: int = MAX_STEPS) -> str | Unknown | None:
-    """A shortest text of at most `max_length` characters; None is a proof that there is none."""
+def shortest(
+    parts: Parts, max_length: int, *, max_steps: int = MAX_STEPS, budget: Budget = ENDLESS
+) -> str | Unknown | None:
+    """A shortest text of at most `max_length` characters; None is a proof that there is none.
+
+    Raises:
+        SpentError: beyond `budget`, which other searches may share.
+    """
+    budget.spend(_size(parts))
     search = _Search(parts)
     start = search.start()
     if start is None or len(parts.head) > max_length:
@@ -51,10 +61,16 @@ def shortest(parts: Parts, max_length: int, *, max_steps: int = MAX_STEPS) -> st
             if following is not None and following not in came_from:
                 came_from[following] = (state, char)
                 queue.append((following, length + 1))
+        budget.spend(len(search.alphabet))
         max_steps -= len(search.alphabet)
         if max_steps < 0:
             return Unknown("the parts of the texts fit together in too many ways to try them all")
     return None
+
+
+def _size(parts: Parts) -> int:
+    """Characters to make the machine of: the steps that takes."""
+    return len(parts.head) + sum(len(text) for group in parts[1:] for text in group)
 
 
 class _State(NamedTuple):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 from lotabots.condition import intervals, texts
 from lotabots.condition.automaton import MAX_STEPS
 from lotabots.condition.box import Box, Flags, Members
+from lotabots.condition.budget import ENDLESS, MEETING
 from lotabots.condition.cut import MAX_BOXES, TooManyBoxesError, cut, pinned, product
 from lotabots.condition.example import example
 from lotabots.condition.expr import Not
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lotabots.condition.box import Values
+    from lotabots.condition.budget import Budget
     from lotabots.condition.cut import Scalar
     from lotabots.condition.expr import Expr
     from lotabots.model.event import PayloadType
@@ -46,15 +48,22 @@ NOTHING_FIXED: Final[Mapping[str, Scalar]] = {}
 
 
 def satisfiable(
-    exprs: Sequence[Expr], root: ObjectType, *, fixed: Mapping[str, Scalar] = NOTHING_FIXED
+    exprs: Sequence[Expr],
+    root: ObjectType,
+    *,
+    fixed: Mapping[str, Scalar] = NOTHING_FIXED,
+    budget: Budget = ENDLESS,
 ) -> Answer:
     """An event on which all of `exprs` are true, or None: a proof that there is none.
 
     `exprs` must have passed `check` against `root`. `fixed` maps dotted paths to values that are
     already known (and hence present); a path that `root` does not declare restricts nothing.
+
+    Raises:
+        SpentError: beyond `budget`, which other questions may share.
     """
-    found = region(exprs, root, fixed=fixed)
-    return found if isinstance(found, Unknown) else witness(found)
+    found = region(exprs, root, fixed=fixed, budget=budget)
+    return found if isinstance(found, Unknown) else witness(found, budget)
 
 
 def overlap(
@@ -65,17 +74,27 @@ def overlap(
 
 
 def difference(
-    a: Expr, b: Expr, root: ObjectType, *, fixed: Mapping[str, Scalar] = NOTHING_FIXED
+    a: Expr,
+    b: Expr,
+    root: ObjectType,
+    *,
+    fixed: Mapping[str, Scalar] = NOTHING_FIXED,
+    budget: Budget = ENDLESS,
 ) -> Answer:
     """An event on which `a` is true and `b` is false; see `satisfiable`."""
-    return satisfiable((a, Not(b)), root, fixed=fixed)
+    return satisfiable((a, Not(b)), root, fixed=fixed, budget=budget)
 
 
 def implies(
-    a: Expr, b: Expr, root: ObjectType, *, fixed: Mapping[str, Scalar] = NOTHING_FIXED
+    a: Expr,
+    b: Expr,
+    root: ObjectType,
+    *,
+    fixed: Mapping[str, Scalar] = NOTHING_FIXED,
+    budget: Budget = ENDLESS,
 ) -> bool | None:
     """Whether `b` is true on every event on which `a` is; None if that is not known."""
-    found = difference(a, b, root, fixed=fixed)
+    found = difference(a, b, root, fixed=fixed, budget=budget)
     return None if isinstance(found, Unknown) else found is None
 
 
@@ -87,12 +106,17 @@ class Region(NamedTuple):
 
 
 def region(
-    exprs: Sequence[Expr], root: ObjectType, *, fixed: Mapping[str, Scalar] = NOTHING_FIXED
+    exprs: Sequence[Expr],
+    root: ObjectType,
+    *,
+    fixed: Mapping[str, Scalar] = NOTHING_FIXED,
+    budget: Budget = ENDLESS,
 ) -> Region | Unknown:
     """Where all of `exprs` are true; see `satisfiable`. Keep it to `meet` it with many others."""
     try:
         known = [pinned(path, value, root) for path, value in sorted(fixed.items())]
-        return Region(root, tuple(product([*known, *(cut(expr, root) for expr in exprs)])))
+        parts = (cut(expr, root, budget=budget) for expr in exprs)
+        return Region(root, tuple(product([*known, *parts], budget)))
     except TooManyBoxesError:
         return Unknown(f"the condition splits into more than {MAX_BOXES} cases")
 
@@ -105,25 +129,28 @@ def meet(a: Region, b: Region) -> Region | Unknown:
         return Unknown(f"the conditions together split into more than {MAX_BOXES} cases")
 
 
-def witness(region: Region) -> Answer:
+def witness(region: Region, budget: Budget = ENDLESS) -> Answer:
     """An event of the region; None is a proof that it is empty."""
     doubt: Unknown | None = None
     steps = MAX_STEPS // max(len(region.boxes), 1)
     for box in region.boxes:
-        found = _event(box, region.root, steps)
+        budget.spend(MEETING * len(box.values))
+        found = _event(box, region.root, steps, budget=budget)
         if isinstance(found, dict):
             return found
         doubt = doubt or found
     return doubt
 
 
-def _event(box: Box, root: ObjectType, max_steps: int) -> Answer:
+def _event(box: Box, root: ObjectType, max_steps: int, *, budget: Budget) -> Answer:
     """An event in the box. One empty field proves it empty, whatever the others are."""
     assignments: dict[str, Any] = {}
     doubt: Unknown | None = None
     for names, values in box.values.items():
         found = find(root, names)
-        value = _pick(values, found.type, max_steps) if isinstance(found, Found) else None
+        if not isinstance(found, Found):
+            return None
+        value = _pick(values, found.type, max_steps, budget=budget)
         if value is None:
             return None
         if isinstance(value, Unknown):
@@ -133,13 +160,13 @@ def _event(box: Box, root: ObjectType, max_steps: int) -> Answer:
     return doubt or example(root, assignments, present=present)
 
 
-def _pick(values: Values, kind: PayloadType, max_steps: int) -> Any:  # noqa: ANN401 - a JSON value
+def _pick(values: Values, kind: PayloadType, max_steps: int, *, budget: Budget) -> Any:  # noqa: ANN401 - a JSON value
     """A value of the type that lies in `values`; None is a proof that there is none."""
     match values:
         case Numbers() if isinstance(kind, IntegerType | NumberType):
             return intervals.pick(values, kind)
         case Texts() if isinstance(kind, TextType | EnumType):
-            return texts.pick(values, kind, max_steps=max_steps)
+            return texts.pick(values, kind, max_steps=max_steps, budget=budget)
         case Members(wanted, refused) if isinstance(kind, ListType):
             return _list(wanted, refused, kind)
         case Flags(one_of):

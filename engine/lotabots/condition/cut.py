@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, assert_never
 
 from lotabots.condition.box import ANYTHING, Box, Flags, Members
+from lotabots.condition.budget import ENDLESS, MEETING
 from lotabots.condition.expr import And, Compare, Constant, Flag, Has, Member, Not, OneOf, Or, Text
 from lotabots.condition.intervals import Numbers, ordered
 from lotabots.condition.members import NotFound, find
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lotabots.condition.box import Values
+    from lotabots.condition.budget import Budget
     from lotabots.condition.expr import Expr, Operator
     from lotabots.model.event import PayloadType
 
@@ -41,18 +43,23 @@ class TooManyBoxesError(Exception):
     """The condition needs more than `MAX_BOXES` boxes, or is not one that passed the check."""
 
 
-def cut(expr: Expr, root: ObjectType, *, wanted: bool = True) -> list[Box]:
+def cut(
+    expr: Expr, root: ObjectType, *, wanted: bool = True, budget: Budget = ENDLESS
+) -> list[Box]:
     """The boxes on which `expr` is `wanted`.
 
     Raises:
         TooManyBoxesError: beyond `MAX_BOXES`.
+        SpentError: beyond `budget`.
     """
     match expr:
         case And(operands) | Or(operands):
-            parts = (cut(part, root, wanted=wanted) for part in operands)
-            return product(parts) if isinstance(expr, And) == wanted else _union(parts)
+            parts = (cut(part, root, wanted=wanted, budget=budget) for part in operands)
+            if isinstance(expr, And) == wanted:
+                return product(parts, budget)
+            return _union(parts)
         case Not(operand):
-            return cut(operand, root, wanted=not wanted)
+            return cut(operand, root, wanted=not wanted, budget=budget)
         case Constant(value):
             return [ANYTHING] if value == wanted else []
         case Has():
@@ -61,18 +68,24 @@ def cut(expr: Expr, root: ObjectType, *, wanted: bool = True) -> list[Box]:
             return _leaf(expr, root, wanted=wanted)
 
 
-def product(parts: Iterable[Sequence[Box]]) -> list[Box]:
+def product(parts: Iterable[Sequence[Box]], budget: Budget = ENDLESS) -> list[Box]:
     """What all of `parts` have in common.
 
     Raises:
         TooManyBoxesError: beyond `MAX_BOXES`.
+        SpentError: beyond `budget`.
     """
     boxes: Sequence[Box] | None = None
     for part in parts:
         if boxes is None:
             boxes = part
             continue
-        boxes = _bounded([both for a in boxes for b in part if (both := a.meet(b)) is not None])
+        met: list[Box] = []
+        for a in boxes:
+            budget.spend(MEETING * len(part))
+            met += [both for b in part if (both := a.meet(b)) is not None]
+            _bounded(met)
+        boxes = met
     return [ANYTHING] if boxes is None else list(boxes)
 
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.condition.automaton import MAX_STEPS, Parts, shortest
+from lotabots.condition.budget import ENDLESS
 from lotabots.condition.verdict import Unknown
 from lotabots.model.event import EnumType
 from lotabots.model.payload_schema import FORMAT_PATTERNS
@@ -17,6 +18,7 @@ from lotabots.model.payload_schema import FORMAT_PATTERNS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lotabots.condition.budget import Budget
     from lotabots.condition.expr import TextTest
     from lotabots.model.event import TextType
 
@@ -64,9 +66,17 @@ class Texts(NamedTuple):
 
 
 def pick(
-    texts: Texts, kind: TextType | EnumType, *, max_steps: int = MAX_STEPS
+    texts: Texts,
+    kind: TextType | EnumType,
+    *,
+    max_steps: int = MAX_STEPS,
+    budget: Budget = ENDLESS,
 ) -> str | Unknown | None:
-    """A short text of the set and the type; None is a proof that there is none."""
+    """A short text of the set and the type; None is a proof that there is none.
+
+    Raises:
+        SpentError: beyond `budget`.
+    """
     if isinstance(kind, EnumType):
         return next((one for one in kind.values if texts.holds(one)), None)
     if texts.one_of is not None:
@@ -74,7 +84,9 @@ def pick(
     for guess in _guesses(texts, kind.format):
         if _valid(guess, texts, kind):
             return guess
-    return _searched(texts, kind, max_steps) if _aligned(texts) else None
+    if not _aligned(texts):
+        return None
+    return _searched(texts, kind, max_steps, budget=budget)
 
 
 def plainest(kind: TextType) -> str | None:
@@ -142,8 +154,10 @@ def _adapted(texts: Texts, samples: tuple[str, ...]) -> Iterator[str]:
         yield head + filler + body + tail
 
 
-def _searched(texts: Texts, kind: TextType, max_steps: int) -> str | Unknown | None:
-    found = shortest(_parts(texts), kind.max_length, max_steps=max_steps)
+def _searched(
+    texts: Texts, kind: TextType, max_steps: int, *, budget: Budget
+) -> str | Unknown | None:
+    found = shortest(_parts(texts), kind.max_length, max_steps=max_steps, budget=budget)
     if isinstance(found, Unknown):
         joined = "".join(_wanted(texts))
         return joined if _valid(joined, texts, kind) else found

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lotabots.condition.boxes import implies, satisfiable
+from lotabots.condition.budget import Budget, SpentError
 from lotabots.condition.check import check, root_type
 from lotabots.condition.expr import And, Compare, FieldPath, Flag, Value
 from lotabots.condition.members import find
@@ -33,13 +34,24 @@ if TYPE_CHECKING:
 
 NOTHING: Final[Mapping[str, Constant]] = MappingProxyType({})
 NO_FLOORS: Final[Mapping[str, int]] = MappingProxyType({})
+MAX_STEPS: Final = 2_000_000
+"""Steps of all analyses of one fleet together, a matter of a second.
+
+The fleets of the benchmarks spend a few per cent of it.
+"""
+PAIR: Final = 2
+"""Steps for asking about two conditions, however easy the answer is."""
+_SPENT: Final = Unknown(f"all conditions together take more than {MAX_STEPS:,} steps")
 
 
 class Feasibility:
     """Answers about the conditions of one fleet. Paths are dotted: ``payload.change.id``."""
 
-    def __init__(self, events: Mapping[str, EventType]) -> None:
+    def __init__(self, events: Mapping[str, EventType], *, steps: int = MAX_STEPS) -> None:
+        self.stopped_at: str | None = None
+        """The condition about which nothing was proved because the steps were spent; or None."""
         self._events = events
+        self._budget = Budget(steps)
         self._parsed: dict[str, Expr | tuple[Problem, ...]] = {}
         self._roots: dict[str, ObjectType] = {}
         self._cases: dict[tuple[str, str], int] = {}
@@ -102,16 +114,19 @@ class Feasibility:
         expr = self.usable(when or "true", event)
         if expr is None:
             return None
-        found = satisfiable([expr], self._root(event), fixed=fixed)
+        found = self._satisfiable(when, [expr], event, fixed=fixed)
         return None if isinstance(found, Unknown) else found
 
     def doubt(self, when: str, event: str) -> str:
-        """Why nobody can tell whether `when` can hold; empty if the analysis was exact."""
+        """Why nobody can tell whether `when` can hold; empty if the analysis was exact.
+
+        Also empty if the steps of the fleet were spent: `stopped_at` says that, once.
+        """
         expr = self.usable(when, event)
         if expr is None:
             return ""
         found = self._answer(when, event, expr, fixed=NOTHING, floors=NO_FLOORS)
-        return found.reason if isinstance(found, Unknown) else ""
+        return found.reason if isinstance(found, Unknown) and found != _SPENT else ""
 
     def implies(self, narrow: str, wide: str, event: str) -> bool:
         """Whether `wide` is proved to hold whenever `narrow` does. Without text it always holds."""
@@ -120,7 +135,12 @@ class Feasibility:
         first, second = self.usable(narrow or "true", event), self.usable(wide, event)
         if first is None or second is None:
             return False
-        return implies(first, second, self._root(event)) is True
+        try:
+            self._budget.spend(PAIR)
+            return implies(first, second, self._root(event), budget=self._budget) is True
+        except SpentError:
+            self._stop(narrow)
+            return False
 
     def constants(self, when: str) -> Mapping[str, Constant]:
         """Fields that `when` pins to one value by a clause of its outermost ``&&``."""
@@ -171,9 +191,23 @@ class Feasibility:
         case = self._case(when, event)
         question = (case, *((path, type(value), value) for path, value in pinned), bounds)
         if question not in self._answers:
-            root = self._root(event)
-            self._answers[question] = satisfiable([expr, *bounds], root, fixed=dict(pinned))
+            self._answers[question] = self._satisfiable(
+                when, [expr, *bounds], event, fixed=dict(pinned)
+            )
         return self._answers[question]
+
+    def _satisfiable(
+        self, when: str, exprs: list[Expr], event: str, *, fixed: Mapping[str, Constant]
+    ) -> Answer:
+        try:
+            return satisfiable(exprs, self._root(event), fixed=fixed, budget=self._budget)
+        except SpentError:
+            self._stop(when)
+            return _SPENT
+
+    def _stop(self, when: str) -> None:
+        if self.stopped_at is None:
+            self.stopped_at = when
 
 
 def literals(values: Mapping[str, SetValue]) -> dict[str, Constant]:

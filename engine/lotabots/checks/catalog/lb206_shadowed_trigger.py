@@ -97,6 +97,8 @@ def _first_cover(
     if not feasibility.possible(start.rule.when, event):
         return None  # LB204 says it
     for other in earlier:
+        if feasibility.stopped_at is not None:
+            return None  # LB207 says it
         before = workspace.graph.starts[other]
         if _lets_in_all_of(before, start) and feasibility.implies(
             start.rule.when, before.rule.when, event

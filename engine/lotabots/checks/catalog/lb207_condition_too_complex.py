@@ -4,6 +4,11 @@
 The analysis is bounded. A condition beyond the bound still works at run time, but nothing is
 proved about it: it counts as possible in loops and routes. That must not happen silently.
 
+The work for all conditions of a fleet together is bounded as well, in steps that are counted and
+not in time: the same fleet has the same findings everywhere. When the steps are spent, one finding
+names the condition at which that happened, and about later ones only what is plain is said. Mostly
+the cause is one bot with very many triggers on one event, which are compared with each other.
+
 ## Bad
 ```yaml
 # file: rules/events.yaml
@@ -53,11 +58,13 @@ actions:
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.checks.conditions import conditions
 from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.graph.feasibility import MAX_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +78,10 @@ class ConditionTooComplex:
     info = CheckInfo("LB207", "condition-too-complex", Severity.WARNING, "0.1")
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
-        """One finding per condition."""
+        """One finding per condition, and one if the steps of the whole fleet were spent."""
         feasibility = workspace.graph.feasibility
-        for condition in conditions(workspace):
+        found = tuple(conditions(workspace))
+        for condition in found:
             doubts = (feasibility.doubt(condition.when, event) for event in condition.events)
             doubt = next((reason for reason in doubts if reason), "")
             if doubt:
@@ -83,6 +91,17 @@ class ConditionTooComplex:
                     subject=condition.start.node,
                     help="split it into several triggers, or into several fields of the event",
                 )
+        _ = workspace.reach  # the last analysis that asks: afterwards it is known what was spent
+        stopped = (one.start for one in found if one.when == feasibility.stopped_at)
+        for start in islice(stopped, 1):
+            yield self.info.at(
+                Label(start.rule.at("when")),
+                "nothing more can be proved about conditions from this one on: "
+                f"all of them together take more than {MAX_STEPS:,} steps",
+                subject=start.node,
+                help="write fewer `||` in one condition, narrow triggers with `from:`, or divide "
+                "the triggers of one event between several bots",
+            )
 
 
 CHECK = ConditionTooComplex()
