@@ -12,6 +12,7 @@ import strategies
 from deciding import NOW, stamp_of
 from lotabots.checks.run import run
 from lotabots.frozen import replace
+from lotabots.model.capability import CapabilityTree, Claim
 from lotabots.model.load import Loaded
 from lotabots.policy.compile import compile_policy
 from lotabots.policy.correlate import advance
@@ -20,6 +21,7 @@ from lotabots.policy.decision import Dispatch
 from lotabots.policy.state import State
 
 if TYPE_CHECKING:
+    from lotabots.model.bot import Action
     from lotabots.model.fleet import Fleet
     from lotabots.policy.decision import Step
     from lotabots.policy.rules import Policy
@@ -89,3 +91,37 @@ def test_less_of_anything_that_allows_never_allows_more(data: st.DataObject, fle
     before = allowed(step_of(policy_of(fleet), event))
     for less in fewer:
         assert allowed(step_of(policy_of(less), event)) <= before
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_a_wider_capability_never_allows_more(data: st.DataObject, fleet: Fleet) -> None:
+    """Whoever may do less may not do more: owning it is not what keeps anybody from it."""
+    assume(fleet.events)
+    event = data.draw(told(fleet))
+    owner = tuple(Claim(capability=name) for name in ("backup", "code", "deploy", "test"))
+    bots = tuple(replace(bot, scope=owner) for bot in fleet.bots)
+    before = step_of(policy_of(replace(fleet, bots=bots)), event)
+    wider = tuple(
+        replace(bot, actions=tuple(_widened(action, fleet) for action in bot.actions))
+        for bot in bots
+    )
+    assert allowed(step_of(policy_of(replace(fleet, bots=wider)), event)) <= allowed(before)
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_another_implication_never_allows_more(data: st.DataObject, fleet: Fleet) -> None:
+    assume(fleet.events)
+    event, implied = data.draw(told(fleet)), data.draw(st.sampled_from(strategies.CAPABILITIES))
+    more = {
+        name: replace(capability, implies=(*capability.implies, implied))
+        for name, capability in fleet.capabilities.declared.items()
+    }
+    after = step_of(policy_of(replace(fleet, capabilities=CapabilityTree(more))), event)
+    assert allowed(after) <= allowed(step_of(policy_of(fleet), event))
+
+
+def _widened(action: Action, fleet: Fleet) -> Action:
+    parent = action.capability.rpartition(".")[0]
+    if not parent or not fleet.capabilities.knows(action.capability):
+        return action
+    return replace(action, capability=parent)

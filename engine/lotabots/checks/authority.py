@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 
 
 class Closures:
-    """`CapabilityTree.closure`, each asked once."""
+    """`CapabilityTree.closure` and `CapabilityTree.implied`, each asked once."""
 
     def __init__(self, tree: CapabilityTree) -> None:
         self._tree = tree
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._closures: dict[str, tuple[str, ...]] = {}
+        self._implied: dict[str, tuple[str, ...]] = {}
 
     def of(self, name: str) -> tuple[str, ...]:
-        """`name` and everything that its exercise exercises."""
-        if name not in self._known:
-            self._known[name] = self._tree.closure(name)
-        return self._known[name]
+        """`name` and everything that its exercise may exercise."""
+        if name not in self._closures:
+            self._closures[name] = self._tree.closure(name)
+        return self._closures[name]
+
+    def implied(self, name: str) -> tuple[str, ...]:
+        """`name` and everything that its exercise surely exercises."""
+        if name not in self._implied:
+            self._implied[name] = self._tree.implied(name)
+        return self._implied[name]
 
 
 class Power(NamedTuple):
@@ -60,7 +67,7 @@ def contradictions(bot: Bot, closures: Closures) -> Iterator[tuple[Claim, Bounda
     A boundary narrower than the entry only carves a part out of it.
     """
     for claim in bot.scope if bot.boundaries else ():
-        exercised = closures.of(claim.capability)
+        exercised = closures.implied(claim.capability)
         for boundary in bot.boundaries:
             if boundary.unless_approved:
                 continue
@@ -74,7 +81,7 @@ def accepts(breach: Breach, closures: Closures) -> Iterator[str]:
     """The entries of ``may_cause`` that cover a breach; each covers what it implies, too."""
     for name in breach.bot.may_cause:
         if covers(name, breach.boundary.deny) or any(
-            covers(accepted, breach.capability) for accepted in closures.of(name)
+            covers(accepted, breach.capability) for accepted in closures.implied(name)
         ):
             yield name
 
@@ -139,8 +146,3 @@ class _Powers:
             self._exact[capability].append(power)
         for name in dict.fromkeys(a for c in power.capabilities for a in ancestors(c)):
             self._under[name].append(power)
-
-
-def known_capabilities(tree: CapabilityTree) -> frozenset[str]:
-    """Every declared capability and every parent of one."""
-    return frozenset(parent for name in tree.declared for parent in ancestors(name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from lotabots.checks.authority import breaches, known_capabilities
+from lotabots.checks.authority import breaches
 from lotabots.checks.doubt import doubts
 from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.codes import Code
@@ -86,7 +86,7 @@ class Workspace(Frozen):
     @cached_property
     def capabilities(self) -> frozenset[str]:
         """Every declared capability and every parent of one."""
-        return known_capabilities(self.fleet.capabilities)
+        return self.fleet.capabilities.known
 
     def trusts(self, path: str) -> bool:
         """Whether everything that `path` should say was understood."""

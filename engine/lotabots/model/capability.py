@@ -1,18 +1,20 @@
 """Capabilities: dotted verbs in a tree, where a parent covers its children.
 
 ``code.modify`` covers ``code.modify.formatting``. Doing one thing may unavoidably do another:
-`Capability.implies` says so, and `CapabilityTree.closure` follows it.
+`Capability.implies` says so, and `CapabilityTree` follows it. Whoever exercises a parent may
+exercise each of its children: `CapabilityTree.closure` holds what they imply, too.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lotabots.frozen import EMPTY, Frozen
 from lotabots.model.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Capability(Record, kw_only=True):
@@ -35,30 +37,60 @@ class CapabilityTree(Frozen):
 
     declared: Mapping[str, Capability] = EMPTY
 
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Every declared capability and every parent of one."""
+        return frozenset(parent for name in self.declared for parent in ancestors(name))
+
     def knows(self, name: str) -> bool:
         """Whether `name` is declared, or is the parent of a declared capability."""
-        return name in self.declared or any(known.startswith(name + ".") for known in self.declared)
+        return name in self.known
 
     def closure(self, name: str) -> tuple[str, ...]:
-        """`name` and everything its exercise exercises, in order of discovery.
+        """`name` and everything its exercise may exercise, in order of discovery.
 
-        Implications of a parent hold for its children. Cycles are harmless.
+        A capability stands for all that is declared below it, so what its children imply is
+        there: this is the question of what must not happen. Cycles are harmless.
         """
-        found = {name: None}
-        todo = [name]
-        while todo:
-            for ancestor in ancestors(todo.pop()):
-                capability = self.declared.get(ancestor)
-                for implied in capability.implies if capability else ():
-                    if implied not in found:
-                        found[implied] = None
-                        todo.append(implied)
-        return tuple(found)
+        return _followed(name, lambda one: (*self._above(one), *self._below.get(one, ())))
+
+    def implied(self, name: str) -> tuple[str, ...]:
+        """`name` and everything its exercise surely exercises, in order of discovery.
+
+        Implications of a parent hold for its children, not the reverse. Cycles are harmless.
+        """
+        return _followed(name, self._above)
+
+    def _above(self, name: str) -> tuple[str, ...]:
+        found = (self.declared.get(ancestor) for ancestor in ancestors(name))
+        return tuple(
+            implied for capability in found if capability for implied in capability.implies
+        )
+
+    @cached_property
+    def _below(self) -> Mapping[str, Iterable[str]]:
+        """Capability -> what is implied by those that it covers; only where there is any."""
+        found: dict[str, dict[str, None]] = {}
+        for name, capability in self.declared.items():
+            for parent in ancestors(name) if capability.implies else ():
+                found.setdefault(parent, {}).update(dict.fromkeys(capability.implies))
+        return found
 
 
 def covers(parent: str, child: str) -> bool:
     """Whether holding (or denying) `parent` holds (or denies) `child`."""
     return child == parent or child.startswith(parent + ".")
+
+
+def _followed(name: str, implies: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
+    found = {name: None}
+    todo = [name]
+    while todo:
+        for implied in implies(todo.pop()):
+            if implied not in found:
+                found[implied] = None
+                todo.append(implied)
+    return tuple(found)
 
 
 def ancestors(name: str) -> tuple[str, ...]:

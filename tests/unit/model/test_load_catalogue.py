@@ -280,6 +280,18 @@ def test_capabilities_and_claims_are_read_short_and_long():
     assert found.bots[0].scope == (Claim(capability="a"), Claim(capability="c.d", on="db-*"))
 
 
+def test_a_capability_may_exercise_what_its_children_imply_and_surely_what_its_parents_do():
+    text = """capabilities: {a: {implies: [x]}, a.b: {}, a.b.c: {implies: [y]}, x: {}, w: {},
+        y.z: {implies: [w]}}"""
+    tree = fleet("rules/capabilities.yaml", text).capabilities
+    assert set(tree.closure("a")) == {"a", "x", "y", "w"}
+    assert tree.closure("a.b") == ("a.b", "x", "y", "w")
+    assert tree.implied("a.b") == ("a.b", "x")
+    assert tree.implied("a.b.c") == ("a.b.c", "y", "x")
+    assert tree.knows("y")
+    assert not tree.knows("z")
+
+
 def test_edges_are_read_and_sorted():
     text = "edges: [{from: B, to: A, via: [a.b]}, {from: A, to: gate.x}]"
     assert fleet("graphs/dependencies.yaml", text).edges == (

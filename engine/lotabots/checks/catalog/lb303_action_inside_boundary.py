@@ -2,7 +2,8 @@
 
 ## Why
 A boundary is a promise to everybody else. An action inside one, by its capability or by what that
-implies (``implies:`` in ``rules/capabilities.yaml``), is rejected each time it is started.
+implies (``implies:`` in ``rules/capabilities.yaml``), is rejected each time it is started. A
+capability stands for all that is declared below it, so what those imply counts, too.
 
 ## Bad
 ```yaml

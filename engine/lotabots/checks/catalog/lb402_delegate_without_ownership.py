@@ -93,7 +93,7 @@ def _owns(delegate: Bot, boundary: Boundary, closures: Closures, known: frozense
         globs_meet(boundary.on, on)
         and any(
             covers(boundary.deny, name) or covers(name, boundary.deny)
-            for name in closures.of(capability)
+            for name in closures.implied(capability)
         )
         for capability, on in held
     )

@@ -1,0 +1,135 @@
+"""A rule that is wrong or too wide never allows more: `validate` says it, and `decide` refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deciding import NOW, raw_event, stamp_of
+from lotabots.checks.run import run
+from lotabots.model.load import load
+from lotabots.policy.compile import compile_policy
+from lotabots.policy.decide import decide_bytes
+from lotabots.policy.decision import Dispatch, Reject
+from lotabots.policy.state import State
+
+if TYPE_CHECKING:
+    from lotabots.policy.decision import Verdict
+
+DEPLOYER, EVENTS = "rules/bots/deployer.yaml", "rules/events.yaml"
+CAPABILITIES, GATES = "rules/capabilities.yaml", "rules/gates.yaml"
+FILES = {
+    "rules/fleet.yaml": "fleet: {name: small, version: 1.0.0}\n",
+    CAPABILITIES: """\
+capabilities:
+  build: Make artifacts
+  test: Run tests
+  deploy: Put artifacts into service
+  deploy.staging: Into staging
+  deploy.production: {doc: Into production, implies: [data.delete]}
+  data.delete: Delete data
+""",
+    EVENTS: """\
+events:
+  change.pushed: {external: true, emitters: [ingress.git], payload: {id: string}}
+  build.done: {emitters: [Builder], payload: {id: string}}
+  test.done: {emitters: [Tester], payload: {id: string}}
+  approval.granted: {external: true, approval: true, emitters: [cli.*], payload: {id: string}}
+  release.requested: {emitters: [gate.release], payload: {id: string}}
+""",
+    "rules/bots/builder.yaml": """\
+bot: {name: Builder, version: 1.0.0}
+scope: [build]
+triggers: [{type: event, pattern: change.pushed}]
+actions: [{name: build, capability: build, command: build, emits: [build.done]}]
+outputs: [{type: message, event: build.done, destination: Tester}]
+""",
+    "rules/bots/tester.yaml": """\
+bot: {name: Tester, version: 1.0.0}
+scope: [test]
+triggers: [{type: event, pattern: build.done, from: Builder}]
+actions: [{name: test, capability: test, command: test, emits: [test.done]}]
+outputs: [{type: message, event: test.done, destination: gate.release}]
+""",
+    GATES: """\
+gates:
+  - name: release
+    all: [{pattern: test.done, from: Tester}, {pattern: approval.granted}]
+    join_on: [payload.id]
+    within: 1h
+    then: {emit: release.requested}
+""",
+    DEPLOYER: """\
+bot: {name: Deployer, version: 1.0.0}
+scope: [deploy]
+boundaries: [{deny: data.delete}]
+triggers: [{type: event, pattern: release.requested, from: gate.release}]
+actions: [{name: deploy, capability: deploy.staging, command: deploy}]
+""",
+    "graphs/dependencies.yaml": """\
+edges:
+  - {from: Builder, to: Tester}
+  - {from: Tester, to: gate.release}
+  - {from: gate.release, to: Deployer}
+""",
+}
+
+
+def changed(*changes: tuple[str, str, str]) -> dict[str, str]:
+    """`FILES` with words replaced; each must be there."""
+    files = dict(FILES)
+    for path, old, new in changes:
+        assert old in files[path], old
+        files[path] = files[path].replace(old, new)
+    return files
+
+
+def found(files: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Code, place and message of every finding."""
+    checked = run(load({path: text.encode() for path, text in files.items()}))
+    return [(d.code, str(d.primary.span), d.message) for d in checked.diagnostics]
+
+
+def verdict(
+    files: dict[str, str], *, kind: str = "release.requested", source: str = "gate.release"
+) -> Verdict:
+    """The only verdict about an event."""
+    policy = compile_policy(run(load({path: text.encode() for path, text in files.items()})))
+    raw = raw_event(kind, source, payload={"id": "c1"})
+    (only,) = decide_bytes(policy, State(), raw, stamp_of(source), NOW).decision.verdicts
+    return only
+
+
+def refusal(files: dict[str, str]) -> tuple[str, str]:
+    """Code and reason of the refusal to deploy."""
+    refused = verdict(files)
+    assert isinstance(refused, Reject)
+    return refused.code, refused.reason
+
+
+def test_the_fleet_that_the_mistakes_are_made_in_is_clean() -> None:
+    assert found(FILES) == []
+    assert isinstance(verdict(FILES), Dispatch)
+
+
+WIDE = (DEPLOYER, "capability: deploy.staging", "capability: deploy")
+
+
+def test_a_wide_capability_exercises_what_its_children_imply() -> None:
+    (finding,) = found(changed(WIDE))
+    assert finding == (
+        "LB303",
+        f"{DEPLOYER}:5:38",
+        "the action `deploy` breaks a boundary of `Deployer` by implying `data.delete`",
+    )
+    assert refusal(changed(WIDE)) == ("LR105", "`Deployer` must never do `data.delete`")
+
+
+def test_who_sets_off_a_wide_capability_sets_off_what_its_children_imply() -> None:
+    tester = "rules/bots/tester.yaml"
+    moved = changed(
+        WIDE,
+        (DEPLOYER, "boundaries: [{deny: data.delete}]", "boundaries: []"),
+        (tester, "scope: [test]", "scope: [test]\nboundaries: [{deny: data.delete}]"),
+    )
+    ((code, place, _),) = found(moved)
+    assert (code, place) == ("LB601", f"{tester}:3:21")
