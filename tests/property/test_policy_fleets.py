@@ -12,6 +12,7 @@ import strategies
 from deciding import NOW, stamp_of
 from lotabots.checks.run import run
 from lotabots.frozen import replace
+from lotabots.graph.build import build
 from lotabots.model.capability import CapabilityTree, Claim
 from lotabots.model.load import Loaded
 from lotabots.policy.compile import compile_policy
@@ -118,6 +119,19 @@ def test_another_implication_never_allows_more(data: st.DataObject, fleet: Fleet
     }
     after = step_of(policy_of(replace(fleet, capabilities=CapabilityTree(more))), event)
     assert allowed(after) <= allowed(step_of(policy_of(fleet), event))
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_an_approval_that_not_only_people_send_never_approves(
+    data: st.DataObject, fleet: Fleet
+) -> None:
+    others = st.sampled_from((*strategies.BOTS, "gate.quorum", "*", "**", "*.*", "ingress.*"))
+    other = data.draw(others)
+    events = {
+        name: replace(event, emitters=data.draw(st.sampled_from(((), ("cli.*", other), (other,)))))
+        for name, event in fleet.events.items()
+    }
+    assert not build(replace(fleet, events=events)).approving
 
 
 def _widened(action: Action, fleet: Fleet) -> Action:

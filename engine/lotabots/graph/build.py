@@ -238,8 +238,13 @@ def _gate_hops(consumers: Consumers, gates: Mapping[str, Gate]) -> Iterator[tupl
 
 
 def _approving(consumers: Consumers, fleet: Fleet) -> Iterator[str]:
-    """A gate approves if it cannot complete without an event that is a person's decision."""
-    approvals = {name for name, event in fleet.events.items() if event.approval}
+    """A gate approves if it cannot complete without an event that is a person's decision.
+
+    An approval that somebody else than people may send is none: LB305 says it.
+    """
+    approvals = {
+        name for name, event in fleet.events.items() if event.approval and event.from_people
+    }
     for gate in fleet.gates if approvals else ():
         parts = [consumers.events_of(part.pattern) for part in gate.parts]
         sure = [bool(events) and approvals.issuperset(events) for events in parts]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lotabots.frozen import Frozen
-from lotabots.model.names import SCHEDULE, SCHEDULE_TICK
+from lotabots.model.names import SCHEDULE, SCHEDULE_TICK, stands_for_people
 from lotabots.model.record import Record
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class EventType(Record, kw_only=True):
 
     `emitters` are patterns of sources (bot names, ``gate.<name>``, ``cli.*``, ``ingress.github``).
     An `external` event comes from outside the fleet; a `terminal` one needs no consumer; an
-    `approval` is a person's decision, and only gates that join one can lift an approval boundary.
+    `approval` is a person's decision, and only gates that join one can lift an approval boundary;
+    it counts as one only if `from_people`.
     """
 
     name: str
@@ -105,6 +106,11 @@ class EventType(Record, kw_only=True):
     terminal: bool = False
     approval: bool = False
     payload: ObjectType = ObjectType()
+
+    @property
+    def from_people(self) -> bool:
+        """Whether somebody may send this event, and nobody who does not stand for people."""
+        return bool(self.emitters) and all(map(stands_for_people, self.emitters))
 
 
 class ArtifactKind(Record, kw_only=True):

@@ -43,6 +43,15 @@ def is_gate_source(source: str) -> bool:
     return source.startswith("gate.")
 
 
+def stands_for_people(pattern: str) -> bool:
+    """Whether a pattern of ``emitters:`` means people: ``cli.*``, or an ingress that is named.
+
+    Never a pattern that a bot, a gate, the schedule or the engine could match.
+    """
+    family, _, rest = pattern.partition(".")
+    return bool(rest) and (family == "cli" or (family == "ingress" and "*" not in rest))
+
+
 def matches(pattern: str, name: str) -> bool:
     """Whether the dotted `name` matches `pattern`.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from deciding import NOW, raw_event, stamp_of
 from lotabots.checks.run import run
 from lotabots.model.load import load
@@ -133,3 +135,65 @@ def test_who_sets_off_a_wide_capability_sets_off_what_its_children_imply() -> No
     )
     ((code, place, _),) = found(moved)
     assert (code, place) == ("LB601", f"{tester}:3:21")
+
+
+ASKS = (
+    DEPLOYER,
+    "boundaries: [{deny: data.delete}]",
+    "boundaries: [{deny: deploy.staging, unless: approval}]",
+)
+GRANTED = (
+    "approval.granted: {external: true, approval: true, emitters: [cli.*], payload: {id: string}}"
+)
+
+
+@pytest.mark.parametrize("emitters", ["cli.*", "cli.ann", "cli.**", "ingress.pager"])
+def test_an_approval_comes_from_people(emitters: str) -> None:
+    files = changed(ASKS, (EVENTS, GRANTED, GRANTED.replace("cli.*", emitters)))
+    assert found(files) == []
+    assert isinstance(verdict(files), Dispatch)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["Tester", "gate.release", "schedule", "engine", "'**'", "'*'", "'*.*'", "gate.*", "ingress.*"],
+)
+def test_an_approval_that_others_may_send_is_none(other: str) -> None:
+    files = changed(ASKS, (EVENTS, GRANTED, GRANTED.replace("cli.*", f"cli.*, {other}")))
+    name = other.strip("'")
+    message = f"`approval.granted` is a person's decision, but `{name}` is not only people"
+    assert [said for code, _, said in found(files) if code == "LB305"] == [message]
+    assert refusal(files)[0] == "LR106"
+
+
+@pytest.mark.parametrize("emitters", [" emitters: [],", ""])
+def test_an_approval_that_nobody_is_named_for_is_none(emitters: str) -> None:
+    files = changed(ASKS, (EVENTS, GRANTED, GRANTED.replace(" emitters: [cli.*],", emitters)))
+    message = "`approval.granted` is a person's decision, but it does not say who may send it"
+    assert message in [said for code, _, said in found(files) if code == "LB305"]
+    assert refusal(files)[0] == "LR106"
+
+
+def test_a_gate_cannot_approve() -> None:
+    files = changed(
+        ASKS,
+        (EVENTS, GRANTED, GRANTED.replace("cli.*", "gate.yes").replace("external: true, ", "")),
+        (
+            GATES,
+            "gates:\n",
+            """gates:
+  - name: yes
+    any: [{pattern: change.pushed}]
+    join_on: [payload.id]
+    within: 1h
+    then: {emit: approval.granted}
+""",
+        ),
+        (
+            "graphs/dependencies.yaml",
+            "edges:\n",
+            "edges:\n  - {from: gate.yes, to: gate.release}\n",
+        ),
+    )
+    assert [code for code, _, _ in found(files)] == ["LB304", "LB305"]
+    assert refusal(files)[0] == "LR106"
