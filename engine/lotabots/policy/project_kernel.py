@@ -7,9 +7,10 @@ destination that is not ``host:port``: each is a problem, and a policy with prob
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from lotabots.policy.grant_form import PLACEHOLDER, path_faults, valid_destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 MIB: Final = 2**20
-DESTINATION: Final = re.compile(
-    r"(?:\[[0-9A-Fa-f:.]+\]|(?!-)[A-Za-z0-9.-]{1,253}):[0-9]{1,5}", re.ASCII
-)
-_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +128,6 @@ def project(
     return Projection(policy=policy)
 
 
-def valid_destination(text: str) -> bool:
-    """Whether `text` is ``host:port`` with a port between 1 and 65535."""
-    if not DESTINATION.fullmatch(text):
-        return False
-    return 1 <= int(text.rpartition(":")[2]) <= _MAX_PORT
-
-
 def _problems(
     grants: Grants,
     *,
@@ -159,24 +148,18 @@ def _problems(
 
 
 def _path_problems(path: str, places: Mapping[str, Place]) -> Iterator[str]:
-    names = _PLACEHOLDER.findall(path)
-    for name in names:
+    for name in PLACEHOLDER.findall(path):
         if name not in places:
             yield f"`{{{name}}}` in `{path}` has no place"
-    if not names and not path.startswith("/"):
-        yield f"path `{path}` is neither absolute nor begins with a placeholder"
-    if names and not path.startswith("{"):
-        yield f"a placeholder stands only at the beginning, not as in `{path}`"
-    if ".." in path.split("/"):
-        yield f"path `{path}` leaves its folder"
+    yield from path_faults(path)
 
 
 def _is_code(path: str, places: Mapping[str, Place]) -> bool:
-    return any(places[name].code for name in _PLACEHOLDER.findall(path))
+    return any(places[name].code for name in PLACEHOLDER.findall(path))
 
 
 def _expanded(paths: tuple[str, ...] | list[str], places: Mapping[str, Place]) -> tuple[str, ...]:
-    texts = {_PLACEHOLDER.sub(lambda found: places[found[1]].path, path) for path in paths}
+    texts = {PLACEHOLDER.sub(lambda found: places[found[1]].path, path) for path in paths}
     return tuple(sorted(texts))
 
 

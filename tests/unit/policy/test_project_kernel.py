@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lotabots.model.bot import MIB, Action, Bot, Constraints, Grants
+from lotabots.policy.grant_form import valid_destination
 from lotabots.policy.project_kernel import (
     KernelPolicy,
     Limits,
@@ -12,7 +13,6 @@ from lotabots.policy.project_kernel import (
     Place,
     Projection,
     project,
-    valid_destination,
 )
 
 PLACES = {
@@ -77,6 +77,10 @@ def test_no_grants_are_an_empty_policy() -> None:
             "a placeholder stands only at the beginning, not as in `/x/{out}`",
         ),
         (Grants(write=("{out}/../..",)), "path `{out}/../..` leaves its folder"),
+        (
+            Grants(write=("{out}x",)),
+            "path `{out}x` leaves the folder that `{out}` stands for",
+        ),
         (Grants(network=("example.org",)), "network grant `example.org` is not host:port"),
         (Grants(secrets=("KEY",)), "secret `KEY` has no value"),
     ],

@@ -9,7 +9,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.policy.project_kernel import VERSION, KernelPolicy, Limits, Net, valid_destination
+from lotabots.policy.grant_form import valid_destination
+from lotabots.policy.project_kernel import VERSION, KernelPolicy, Limits, Net
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
