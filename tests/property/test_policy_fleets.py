@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -119,6 +119,41 @@ def test_another_implication_never_allows_more(data: st.DataObject, fleet: Fleet
     }
     after = step_of(policy_of(replace(fleet, capabilities=CapabilityTree(more))), event)
     assert allowed(after) <= allowed(step_of(policy_of(fleet), event))
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_a_name_that_nobody_declares_never_allows_anything(
+    data: st.DataObject, fleet: Fleet
+) -> None:
+    """In a boundary, in its exceptions, in what an action exercises, or in what that implies."""
+    assume(fleet.events)
+    event, boundary = data.draw(told(fleet)), data.draw(strategies.boundaries())
+    wrong = Claim(capability="wrong")
+    boundary = replace(boundary, **data.draw(st.sampled_from((_DENY, _EXCEPT))))
+    implied = {
+        name: replace(capability, implies=(*capability.implies, "wrong"))
+        for name, capability in fleet.capabilities.declared.items()
+    }
+    bots = [
+        tuple(replace(bot, boundaries=(*bot.boundaries, boundary)) for bot in fleet.bots),
+        tuple(
+            replace(
+                bot,
+                scope=(wrong,),
+                actions=tuple(replace(action, capability="wrong") for action in bot.actions),
+            )
+            for bot in fleet.bots
+        ),
+    ]
+    for other in (
+        *(replace(fleet, bots=those) for those in bots),
+        replace(fleet, capabilities=CapabilityTree(implied)),
+    ):
+        assert not allowed(step_of(policy_of(other), event)) & {bot.name for bot in fleet.bots}
+
+
+_DENY: Final[dict[str, Any]] = {"deny": "wrong"}
+_EXCEPT: Final[dict[str, Any]] = {"except_": ("wrong",)}
 
 
 @given(data=st.data(), fleet=strategies.fleets())

@@ -69,7 +69,7 @@ HOP_LIMIT: Final = _error("LR009", "hop-limit")
 DUPLICATE: Final = _error("LR010", "duplicate-event")
 FROM_THE_FUTURE: Final = _error("LR011", "event-from-the-future")
 UNSOUND_RULES: Final = _error("LR012", "rules-with-errors")
-"""The rule file that would decide has errors of form, so nothing it says is trusted."""
+"""The rules that would decide have errors of form, or name capabilities that nobody declares."""
 
 # Decisions about one candidate, by rule.
 NO_TRIGGER: Final = _error("LR101", "no-trigger")

@@ -2,7 +2,9 @@
 
 The order is fixed, because the first "no" is the one that is reported: the action exists, the
 source routes the event here, the graph has the edge, the bot owns the capability, no boundary
-forbids it. A bot, a gate or a source whose file has errors of form is never believed.
+forbids it. A bot, a gate or a source whose file has errors of form is never believed; nor is a bot
+of whose boundaries one names a capability that nobody declares, for it forbids something else than
+was meant.
 """
 
 from __future__ import annotations
@@ -43,7 +45,17 @@ class Law(NamedTuple):
         """LR012, if what the rules say about a bot or gate is not to be trusted."""
         bot = self.graph.bots.get(target)
         path = bot.path if bot else GATES_FILE if target in self.graph.gates else ""
-        return unsound(target, path) if path in self.fleet.broken else None
+        if path in self.fleet.broken:
+            return unsound(target, path)
+        return self._misspelt(bot) if bot else None
+
+    def _misspelt(self, bot: Bot) -> Reject | None:
+        """LR012, if a boundary names a capability that is not declared (LB103)."""
+        for boundary in bot.boundaries:
+            for name in (boundary.deny, *boundary.except_):
+                if not self.fleet.capabilities.knows(name):
+                    return _undeclared(bot, name, _boundary(bot, boundary))
+        return None
 
     def connection(self, source: str, event: str, target: str) -> Reject | None:
         """LR102 or LR103, if `source` may not start `target` by `event`. Outside sources may."""
@@ -72,10 +84,13 @@ class Law(NamedTuple):
         )
 
     def power(self, bot: Bot, action: Action, *, approved: bool) -> Reject | None:
-        """LR104, LR105 or LR106, if `bot` may not exercise what `action` exercises."""
+        """LR104, LR012, LR105 or LR106, if `bot` may not exercise what `action` exercises."""
         if not owned(bot, action):
             return _outside_scope(bot, action)
         exercised = self.fleet.capabilities.closure(action.capability)
+        for name in exercised:
+            if not self.fleet.capabilities.knows(name):
+                return _undeclared(bot, name, self._use(bot, action, name))
         missing = None
         for boundary in bot.boundaries:
             broken = next(forbidden(boundary, exercised, on=action.on), "")
@@ -86,6 +101,14 @@ class Law(NamedTuple):
             if not approved:
                 missing = missing or _unapproved(bot, boundary, capability=broken)
         return missing
+
+    def _use(self, bot: Bot, action: Action, name: str) -> RuleRef:
+        """Where an undeclared capability that `action` exercises is named."""
+        if name == action.capability:
+            return RuleRef("action", bot.name, action.at("capability"), name)
+        capability = next(c for c in self.fleet.capabilities.declared.values() if name in c.implies)
+        place = capability.at("implies", capability.implies.index(name))
+        return RuleRef("capability", capability.name, place, f"implies: {name}")
 
     def _no_edge(self, route: Route) -> Reject:
         edge = self.graph.declared.get((route.source, route.target))
@@ -112,6 +135,11 @@ def unsound(target: str, path: str) -> Reject:
         f"`{path}` has errors",
         RuleRef("file", path, start_of(path)),
     )
+
+
+def _undeclared(bot: Bot, name: str, ref: RuleRef) -> Reject:
+    reason = f"unknown capability `{name}` (LB103)"
+    return Reject(bot.name, codes.UNSOUND_RULES.code, reason, ref)
 
 
 def _unknown_action(bot: Bot, trigger: Trigger) -> Reject:

@@ -92,12 +92,17 @@ def found(files: dict[str, str]) -> list[tuple[str, str, str]]:
 
 
 def verdict(
-    files: dict[str, str], *, kind: str = "release.requested", source: str = "gate.release"
+    files: dict[str, str],
+    *,
+    kind: str = "release.requested",
+    source: str = "gate.release",
+    destination: str = "*",
 ) -> Verdict:
-    """The only verdict about an event."""
+    """The only verdict about an event; that of its destination, if it has one."""
     policy = compile_policy(run(load({path: text.encode() for path, text in files.items()})))
-    raw = raw_event(kind, source, payload={"id": "c1"})
-    (only,) = decide_bytes(policy, State(), raw, stamp_of(source), NOW).decision.verdicts
+    raw = raw_event(kind, source, payload={"id": "c1"}, destination=destination)
+    verdicts = decide_bytes(policy, State(), raw, stamp_of(source), NOW).decision.verdicts
+    (only,) = (one for one in verdicts if destination in ("*", one.target))
     return only
 
 
@@ -197,3 +202,35 @@ def test_a_gate_cannot_approve() -> None:
     )
     assert [code for code, _, _ in found(files)] == ["LB304", "LB305"]
     assert refusal(files)[0] == "LR106"
+
+
+@pytest.mark.parametrize(
+    ("boundary", "name"),
+    [
+        ("{deny: data.delte}", "data.delte"),
+        ("{deny: data.delete, except: [data.delete.tmp]}", "data.delete.tmp"),
+        ("{deny: data.delte, unless: approval}", "data.delte"),
+    ],
+)
+def test_a_bot_with_a_misspelt_boundary_is_refused_everything(boundary: str, name: str) -> None:
+    files = changed((DEPLOYER, "{deny: data.delete}", boundary))
+    assert ("LB103", f"unknown capability `{name}`") in [(c, said) for c, _, said in found(files)]
+    assert refusal(files) == ("LR012", f"unknown capability `{name}` (LB103)")
+    addressed = verdict(files, kind="change.pushed", source="ingress.git", destination="Deployer")
+    assert addressed.code == "LR012"
+
+
+def test_an_action_that_implies_an_unknown_capability_is_refused() -> None:
+    staging = "deploy.staging: {doc: Into staging, implies: [data.delte]}"
+    files = changed((CAPABILITIES, "deploy.staging: Into staging", staging))
+    assert [code for code, _, _ in found(files)] == ["LB103"]
+    refused = verdict(files)
+    assert isinstance(refused, Reject)
+    assert (refused.code, refused.reason) == ("LR012", "unknown capability `data.delte` (LB103)")
+    assert str(refused.rule.span) == f"{CAPABILITIES}:5:49"
+
+
+def test_an_action_of_an_unknown_capability_is_refused_although_the_scope_has_it_too() -> None:
+    files = changed((DEPLOYER, "deploy.staging", "delpoy"), (DEPLOYER, "[deploy]", "[delpoy]"))
+    assert [code for code, _, _ in found(files)] == ["LB103"]
+    assert refusal(files) == ("LR012", "unknown capability `delpoy` (LB103)")

@@ -1,8 +1,8 @@
 """A capability that ``rules/capabilities.yaml`` does not declare.
 
 ## Why
-A boundary with a misspelt capability denies nothing; a scope with one grants nothing. Both are
-silent at run time, so the names are declared once and compared here.
+A boundary with a misspelt capability denies something else than was meant, so its bot is refused
+everything (LR012); a scope with one grants nothing. The names are declared once and compared here.
 
 ## Bad
 ```yaml
