@@ -26,6 +26,8 @@ class Streams:
         self.messages: list[Stored] = []
         self.acked: set[int] = set()
         self.writes_left = -1
+        self.renewed = False
+        self.given_back: list[tuple[int, float]] = []
         self._names: set[str] = set()
 
     async def publish_all(self, messages: Sequence[Outgoing], /) -> list[Ack]:
@@ -91,7 +93,12 @@ class Streams:
         """Nothing expires here."""
 
     async def later(self, delivery: Delivery, seconds: float, /) -> None:
-        """Nothing to do: what is not acknowledged comes again."""
+        """Nothing to do but note it: what is not acknowledged comes again."""
+        self.given_back.append((delivery.sequence, seconds))
+
+    def unsettled(self, _seconds: float, /) -> bool:
+        """Whether the test says that the connection was made anew a moment ago."""
+        return self.renewed
 
     def fire(self) -> None:
         """Bring the attempts whose time has come; their schedules are gone then."""

@@ -106,6 +106,39 @@ async def test_a_copy_of_a_queue_message_does_nothing(root: Path):
     assert len(streams.on("lb.out.>")) == 1
 
 
+async def test_what_a_server_delivers_again_after_its_death_may_be_at_work_elsewhere(root: Path):
+    """A server that was killed forgets its leases; a claim of another worker gets one more."""
+    checked = open_workspace(root).checked
+    streams = Streams()
+    _events(streams, ("make.asked", 1))
+    await _engine(checked, streams).handle(streams.waiting("lb.ev.>"))
+    (message,) = streams.waiting("lb.work.MakeBot")
+    streams.writes_left = 1  # the claim, and no more: as if it were still at work
+    assert not await _survives(_work(checked, streams, root, name="one"))
+    streams.writes_left = -1
+    before = len(Scripted(root).notes())
+
+    streams.renewed = True
+    await _work(checked, streams, root, name="two")
+    assert streams.given_back == [(message.sequence, 30)]
+    assert len(Scripted(root).notes()) == before, "nothing was begun"
+    await _work(checked, streams, root, name="one")
+    assert len(streams.on("lb.out.>")) == 1, "the worker that has the claim goes on at once"
+
+
+async def test_after_a_lease_without_a_sign_of_life_another_worker_takes_over(root: Path):
+    checked = open_workspace(root).checked
+    streams = Streams()
+    _events(streams, ("make.asked", 1))
+    await _engine(checked, streams).handle(streams.waiting("lb.ev.>"))
+    streams.writes_left = 1
+    await _survives(_work(checked, streams, root, name="one"))
+    streams.writes_left = -1
+    await _work(checked, streams, root, name="two")
+    assert streams.given_back == []
+    assert len(streams.on("lb.out.>")) == 1
+
+
 async def test_a_gatekeeper_killed_at_any_write_opens_each_gate_once(root: Path):
     checked = open_workspace(root).checked
     for writes in range(MANY):
@@ -219,7 +252,7 @@ def _keeper(checked: CheckedFleet, streams: Streams) -> Gatekeeper:
     )
 
 
-async def _work(checked: CheckedFleet, streams: Streams, root: Path) -> None:
+async def _work(checked: CheckedFleet, streams: Streams, root: Path, *, name: str = "test") -> None:
     """Do all jobs of MakeBot until none is left, with a new worker."""
     ledger = Ledger(streams, streams, name="test")
     bot = next(bot for bot in checked.fleet.bots if bot.name == "MakeBot")
@@ -231,7 +264,7 @@ async def _work(checked: CheckedFleet, streams: Streams, root: Path) -> None:
         desks={bot.name: desk},
         core=ledger,
         clock=Clock(),
-        name="test",
+        name=name,
         limits=Limits(30, timedelta(hours=24)),
     )
     while True:

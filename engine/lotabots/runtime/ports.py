@@ -129,6 +129,14 @@ class Inlet(Protocol):
         """Give `delivery` back, to come again after `seconds`."""
         ...
 
+    def unsettled(self, seconds: float, /) -> bool:
+        """Whether the connection was made anew less than `seconds` ago.
+
+        The server may have been killed then, and have forgotten which leases it gave: what it
+        delivers again may be at work elsewhere.
+        """
+        ...
+
 
 class Reads(Protocol):
     """Looks up what streams hold."""

@@ -135,11 +135,14 @@ class Worker:
             # A message that comes again while its run goes on here waits for the end of that run.
             alone = self._at_work.setdefault((job.job, job.attempt), asyncio.Lock())
             async with self._lease(desk.inlet, delivery), alone:
-                await self._see_through(desk, job, delivery)
+                done = await self._see_through(desk, job, delivery)
         except asyncio.CancelledError:
             await desk.inlet.later(delivery, 0)
             raise
-        await desk.inlet.ack([delivery])
+        if done:
+            await desk.inlet.ack([delivery])
+        else:
+            await desk.inlet.later(delivery, self._limits.lease)
 
     @contextlib.asynccontextmanager
     async def _lease(self, inlet: Inlet, delivery: Delivery) -> AsyncIterator[None]:
@@ -154,9 +157,10 @@ class Worker:
         finally:
             keeping.cancel()
 
-    async def _see_through(self, desk: Desk, job: Job, delivery: Delivery) -> None:
+    async def _see_through(self, desk: Desk, job: Job, delivery: Delivery) -> bool:
+        """Whether all was done that this message asks for; it has to come again if not."""
         until = await self._guard.closed_until(desk.bot)
-        if until is not None and await self._claimed_by(job) == delivery.sequence:
+        if until is not None and await self._claim_of(job, delivery) is not None:
             until = None  # it began before the breaker opened, and no other message may go on
         if until is not None and until <= job.event.timestamp + self._limits.max_age:
             await self._core.store([scheduled_message(job, until)])
@@ -164,9 +168,14 @@ class Worker:
             await self._attempt(desk, job, until)
         elif (ended := await self._last_ended(job)) is not None:
             await self._settle(job, ended)
-        elif await self._claimed_by(job) == delivery.sequence:
+        elif (claim := await self._claim_of(job, delivery)) is not None:
+            if claim.worker != self._name and desk.inlet.unsettled(self._limits.lease):
+                # It may run there still, and the server that knew may be dead. Its signs of life
+                # keep this message away; without any, it comes back when a lease has passed.
+                return False
             await self._attempt(desk, job, until)
         # Otherwise another message holds the claim, and this one is a copy of it.
+        return True
 
     async def _claim(self, job: Job, delivery: Delivery) -> bool:
         """Whether this attempt begins now, with this message."""
@@ -183,9 +192,11 @@ class Worker:
         (ack,) = await self._core.store([_outgoing(_subject(job, "started"), claim, ONLY_FIRST)])
         return not ack.conflict
 
-    async def _claimed_by(self, job: Job) -> int:
+    async def _claim_of(self, job: Job, delivery: Delivery) -> Claim | None:
+        """The claim on this attempt, if it was made with this message."""
         stored = await self._core.last(ATTEMPTS, _subject(job, "started"))
-        return _CLAIM.decode(stored.body).message if stored is not None else 0
+        claim = _CLAIM.decode(stored.body) if stored is not None else None
+        return claim if claim is not None and claim.message == delivery.sequence else None
 
     async def _last_ended(self, job: Job) -> Ended | None:
         stored = await self._core.last(ATTEMPTS, _subject(job, "ended"))

@@ -169,6 +169,7 @@ class Puller:
         self._requests: dict[int, _Request] = {}
         self._number = 0
         self._not_before = 0.0
+        self._renewed = float("-inf")
 
     async def start(self) -> None:
         """Listen for deliveries; call once."""
@@ -201,6 +202,10 @@ class Puller:
         body = b'-NAK {"delay": %d}' % int(seconds * 1_000_000_000)
         await self._client.publish(delivery.reply, body)
 
+    def unsettled(self, seconds: float, /) -> bool:
+        """Whether the connection was made anew less than `seconds` ago."""
+        return asyncio.get_running_loop().time() - self._renewed < seconds
+
     async def give_back(self) -> None:
         """Nobody takes any more here: what was fetched ahead goes to whoever asks next."""
         while self._ready:
@@ -217,6 +222,7 @@ class Puller:
         self._box = self._client.new_inbox()
         self._subscription = await self._client.subscribe(f"{self._box}.*", cb=self._on_message)
         if old is not None:
+            self._renewed = asyncio.get_running_loop().time()
             await old.unsubscribe()
 
     async def _ask(self, wanted: int) -> None:
