@@ -22,7 +22,7 @@ from lotabots.policy.decision import Dispatch
 from lotabots.policy.state import State
 
 if TYPE_CHECKING:
-    from lotabots.model.bot import Action
+    from lotabots.model.bot import Action, Boundary
     from lotabots.model.fleet import Fleet
     from lotabots.policy.decision import Step
     from lotabots.policy.rules import Policy
@@ -154,6 +154,25 @@ def test_a_name_that_nobody_declares_never_allows_anything(
 
 _DENY: Final[dict[str, Any]] = {"deny": "wrong"}
 _EXCEPT: Final[dict[str, Any]] = {"except_": ("wrong",)}
+
+
+@given(data=st.data(), fleet=strategies.fleets())
+def test_no_exception_voids_a_boundary(data: st.DataObject, fleet: Fleet) -> None:
+    """Exceptions that are as wide as the boundary, wider or beside it are as if not there."""
+    assume(fleet.events)
+    event, boundary = data.draw(told(fleet)), data.draw(strategies.boundaries())
+    wide = tuple(
+        name for name in strategies.CAPABILITIES if not name.startswith(boundary.deny + ".")
+    )
+    steps = [
+        step_of(policy_of(_bounded(fleet, replace(boundary, except_=excepted))), event)
+        for excepted in ((), tuple(name for name in wide if fleet.capabilities.knows(name)))
+    ]
+    assert allowed(steps[0]) == allowed(steps[1])
+
+
+def _bounded(fleet: Fleet, boundary: Boundary) -> Fleet:
+    return replace(fleet, bots=tuple(replace(bot, boundaries=(boundary,)) for bot in fleet.bots))
 
 
 @given(data=st.data(), fleet=strategies.fleets())

@@ -28,9 +28,16 @@ def forbidden(boundary: Boundary, capabilities: Iterable[str], *, on: str) -> It
     """Of `capabilities`, exercised on the resources `on`, those inside `boundary`.
 
     A capability wider than the boundary is inside, too: exercising it exercises what is denied.
+    An exception counts only strictly below the boundary, or it would void it (LB306).
     """
+    excepting = tuple(allowed for allowed in boundary.except_ if narrows(boundary, allowed))
     for capability in capabilities:
         touches = covers(boundary.deny, capability) or covers(capability, boundary.deny)
-        excepted = touches and any(covers(allowed, capability) for allowed in boundary.except_)
+        excepted = touches and any(covers(allowed, capability) for allowed in excepting)
         if touches and not excepted and globs_meet(boundary.on, on):
             yield capability
+
+
+def narrows(boundary: Boundary, allowed: str) -> bool:
+    """Whether `allowed` is a part of what `boundary` denies, and not all of it."""
+    return allowed != boundary.deny and covers(boundary.deny, allowed)

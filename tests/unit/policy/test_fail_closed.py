@@ -234,3 +234,24 @@ def test_an_action_of_an_unknown_capability_is_refused_although_the_scope_has_it
     files = changed((DEPLOYER, "deploy.staging", "delpoy"), (DEPLOYER, "[deploy]", "[delpoy]"))
     assert [code for code, _, _ in found(files)] == ["LB103"]
     assert refusal(files) == ("LR012", "unknown capability `delpoy` (LB103)")
+
+
+@pytest.mark.parametrize("name", ["deploy", "deploy.staging", "build"])
+def test_an_exception_that_is_not_below_its_boundary_is_none(name: str) -> None:
+    boundary = f"{{deny: deploy.staging, except: [{name}]}}"
+    files = changed((DEPLOYER, "{deny: data.delete}", boundary))
+    assert (
+        "LB306",
+        f"{DEPLOYER}:3:46",
+        f"`{name}` is not a part of `deploy.staging`, so it cannot be an exception",
+    ) in found(files)
+    assert refusal(files) == ("LR105", "`Deployer` must never do `deploy.staging`")
+
+
+def test_an_exception_below_its_boundary_stays_allowed() -> None:
+    boundary = "{deny: deploy, except: [deploy.staging]}"
+    files = changed(
+        (DEPLOYER, "{deny: data.delete}", boundary), (DEPLOYER, "[deploy]", "[deploy.staging]")
+    )
+    assert found(files) == []
+    assert isinstance(verdict(files), Dispatch)

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING
 from lotabots.checks.authority import Closures, contradictions
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.policy.power import narrows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,9 @@ class ScopeInsideBoundary:
                     + "its boundary denies",
                     subject=f"{bot.name} {claim.capability}",
                     related=(Label(boundary.at("deny"), "denied here"),),
-                    help=f"remove one of them, or add `except: [{denied}]` to the boundary",
+                    help=f"remove one of them, or add `except: [{denied}]` to the boundary"
+                    if narrows(boundary, denied)
+                    else "remove one of them",
                 )
 
 
