@@ -2,10 +2,15 @@
 
 ## Why
 The rollout starts bots phase by phase. A bot of a phase that is not in the list would never be
-started; a category that is not in the list is nobody's responsibility.
+started, nor any bot with a phase if ``rollout:`` names one that is not; a category that is not in
+the list is nobody's responsibility.
 
 ## Bad
 ```yaml
+# file: rules/fleet.yaml
+fleet: {name: example, version: 1.0.0, rollout: croe}
+categories: {development: Code quality and builds}
+phases: [{name: core, doc: First}, {name: later, doc: Then}]
 # file: rules/bots/testbot.yaml
 bot: {name: TestBot, version: 1.0.0, category: developement, phase: lateer}
 scope: [test]
@@ -16,10 +21,15 @@ actions:
 ```text
 rules/bots/testbot.yaml:1:48: error[LB117] unknown category `developement`
 rules/bots/testbot.yaml:1:69: error[LB117] unknown phase `lateer`
+rules/fleet.yaml:1:49: error[LB117] unknown phase `croe`
 ```
 
 ## Good
 ```yaml
+# file: rules/fleet.yaml
+fleet: {name: example, version: 1.0.0, rollout: later}
+categories: {development: Code quality and builds}
+phases: [{name: core, doc: First}, {name: later, doc: Then}]
 # file: rules/bots/testbot.yaml
 bot: {name: TestBot, version: 1.0.0, category: development, phase: later}
 scope: [test]
@@ -55,6 +65,8 @@ class UnknownPhaseOrCategory:
         settings, bots = workspace.fleet.settings, workspace.fleet.bots
         categories = [Use(bot.category, bot, ("category",)) for bot in bots if bot.category]
         phases = [Use(bot.phase, bot, ("phase",)) for bot in bots if bot.phase]
+        if settings.rollout:
+            phases.append(Use(settings.rollout, settings, ("rollout",)))
         known = [phase.name for phase in settings.phases]
         cure = f"declare it in `{FLEET}`"
         yield from unknown(self.info, "category", categories, known=settings.categories, cure=cure)
