@@ -106,19 +106,28 @@ class ApprovalBypassed:
         action = start.action.name if start.action else ""
         outside = "a schedule" if start.scheduled else "somebody outside the fleet"
         who = f"`{sources[0]}`" if sources else outside
-        gates = ", ".join(f"`{node}`" for node in sorted(workspace.graph.approving))
         return self.info.at(
             Label(start.rule.at("cron" if start.scheduled else "pattern")),
             f"{who} can ask for `{action}` without the approval it needs",
             subject=f"{start.node} {action}",
             related=(Label(boundary.span, "approval is required here"),),
-            help=f"narrow it with `from:` to a gate that joins an approval ({gates})"
-            if gates
-            else "let a gate join the event with an approval, and take its event `from:` the gate",
+            help=_cure(start, sorted(workspace.graph.approving)),
         )
 
 
 CHECK = ApprovalBypassed()
+
+
+def _cure(start: Start, approving: list[str]) -> str:
+    """How to have the approval asked for. A schedule has no ``from:``: nobody approves a time."""
+    gates = ", ".join(f"`{node}`" for node in approving)
+    if start.scheduled:
+        whose = f"of a gate that joins an approval ({gates})" if gates else "of such a gate"
+        first = "" if gates else "let a gate join an approval, and "
+        return f"{first}replace the schedule by a trigger for the event {whose}"
+    if gates:
+        return f"narrow it with `from:` to a gate that joins an approval ({gates})"
+    return "let a gate join the event with an approval, and take its event `from:` the gate"
 
 
 def _locked(graph: FleetGraph, start: Start, closures: Closures) -> Boundary | None:
