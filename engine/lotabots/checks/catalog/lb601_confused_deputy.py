@@ -82,8 +82,8 @@ class ConfusedDeputy:
             f"but can make `{graph.starts[last].node}` do it",
             subject=f"{bot.name} {boundary.deny}",
             related=tuple(_label(graph, hop) for hop in way if hop.event),
-            help=f"add `{capability}` to `may_cause` once a reviewer accepts it, "
-            "or take away one of the routes",
+            help="take away one of the routes, or narrow what they carry; only if a reviewer "
+            f"accepts the power, add `{capability}` to `may_cause`",
             notes=(f"it can make {others} more bots break this boundary",) if others else (),
         )
 
