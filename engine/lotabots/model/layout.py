@@ -55,4 +55,4 @@ def is_bot_file(path: str) -> bool:
 
 def is_yaml(path: str) -> bool:
     """Whether the file at `path` claims to be YAML; other files are none of ours."""
-    return path.endswith((".yaml", ".yml"))
+    return path[-5:].lower().endswith((".yaml", ".yml"))

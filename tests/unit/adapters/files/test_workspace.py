@@ -68,6 +68,12 @@ def test_a_link_inside_the_workspace_is_followed(tmp_path: Path):
     assert list(read_workspace(tmp_path)) == ["rules/bots/b.yaml", "rules/fleet.yaml"]
 
 
+def test_an_ending_in_capitals_is_read_so_that_it_can_be_reported(tmp_path: Path):
+    write(tmp_path, rules__bots__b_yaml="b")
+    (tmp_path / "rules" / "bots" / "B.YAML").write_text("b")
+    assert list(read_workspace(tmp_path)) == ["rules/bots/B.YAML", "rules/bots/b.yaml"]
+
+
 @pytest.mark.parametrize("name", ["bots", "x.yaml"])
 def test_a_link_out_of_the_workspace_is_refused(tmp_path: Path, name: str):
     write(tmp_path, outside__b_yaml="b", inside__rules__fleet_yaml="a")
