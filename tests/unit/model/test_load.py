@@ -252,7 +252,7 @@ def test_the_rules_of_this_repository_have_no_faults_of_form():
         ),
         (
             "dependencies: [A, A]",
-            "2:19 LB009 `A` is declared twice | rename or remove one of them",
+            "2:19 LB009 `A` is declared twice | remove one of them",
         ),
         (
             "actions: [{command: run}, {name: run, command: other}]",
@@ -328,6 +328,8 @@ def test_two_bots_of_one_name_break_both_files():
         ("rules/fleet.yml", "did you mean `rules/fleet.yaml`?"),
         ("rules/event.yaml", "did you mean `rules/events.yaml`?"),
         ("rules/bots/testbot.yml", "did you mean `rules/bots/testbot.yaml`?"),
+        ("rules/bots/TestBot.YAML", "did you mean `rules/bots/TestBot.yaml`?"),
+        ("rules/bots/testbot.YmL", "did you mean `rules/bots/testbot.yaml`?"),
         ("rules/bots/deep/testbot.yaml", "did you mean `rules/bots/testbot.yaml`?"),
         ("rules/policies/zzzzzz.yaml", "rename it, or move it out of `rules/` and `graphs/`"),
     ],
@@ -356,3 +358,17 @@ def test_no_files_at_all_are_an_empty_fleet():
         ("LB011", "rules/bots:1:1"),
         ("LB010", "rules/fleet.yaml:1:1"),
     ]
+
+
+def test_a_text_that_is_too_long_is_told_the_longest():
+    text = f"bot: {{name: TestBot, responsibility: {'x' * 4097}}}"
+    (finding,) = loaded("rules/bots/testbot.yaml", text).diagnostics
+    assert finding.code == "LB007"
+    assert finding.message.startswith("expected at most 4096 characters, found `xxx")
+    assert finding.help == "shorten it: it has 4097 characters"
+
+
+def test_what_has_no_name_cannot_be_renamed():
+    text = "bot: {name: TestBot}\nscope: [a.b, a.b]\nmay_cause: [a.b, a.b]"
+    found = loaded("rules/bots/testbot.yaml", text).diagnostics
+    assert [(one.code, one.help) for one in found] == [("LB009", "remove one of them")] * 2

@@ -302,5 +302,8 @@ def test_edges_are_read_and_sorted():
 
 def test_an_edge_declared_twice_is_a_finding():
     assert said("graphs/dependencies.yaml", "edges: [{from: A, to: B}, {from: A, to: B}]") == [
-        "1:27 LB009 `A -> B` is declared twice | rename or remove one of them"
+        (
+            "1:27 LB009 `A -> B` is declared twice "
+            "| keep one of them, with the events of both in its `via`"
+        )
     ]

@@ -19,7 +19,7 @@ from lotabots.model.bot import (
     TriggerKind,
 )
 from lotabots.model.codec.capability import CLAIM
-from lotabots.model.codec.collection import listing
+from lotabots.model.codec.collection import REMOVE, listing
 from lotabots.model.codec.command import command, name_by_command
 from lotabots.model.codec.names import (
     BOT,
@@ -144,6 +144,7 @@ _ACTION: Final = Shape(
             listing(
                 shorthand(record(Emission, _EMISSION), EVENT, "type", Emission),
                 unique=lambda emission: emission.type,
+                again=REMOVE,
             ),
             "the events that it may emit",
         ),
@@ -233,7 +234,7 @@ BOT_FILE: Final = Shape(
         Key(
             "scope",
             "scope",
-            listing(CLAIM, unique=lambda claim: f"{claim.capability} on {claim.on}"),
+            listing(CLAIM, unique=lambda claim: f"{claim.capability} on {claim.on}", again=REMOVE),
             "the capabilities that the bot owns",
         ),
         Key(

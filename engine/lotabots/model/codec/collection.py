@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_LISTED: Final = 256
+RENAME: Final = "rename or remove one of them"
+REMOVE: Final = "remove one of them"
+"""The cure for a repetition of what has no name of its own."""
 
 
 def listing(
@@ -34,6 +37,7 @@ def listing(
     least: int = 0,
     most: int = MAX_LISTED,
     unique: Callable[[T], str] | None = None,
+    again: str = "",
 ) -> Codec[tuple[T, ...]]:
     """A list of `least` to `most` items; faulty items are left out.
 
@@ -42,8 +46,10 @@ def listing(
         least: fewer is a fault.
         most: more is a fault, and the rest is not read.
         unique: what no two items may share (a name), shown to the user; None allows repetition.
+        again: the cure for a repetition; for a name it is to rename one of the two.
     """
     read_item = item.read
+    cure_of_repetition = again or (REMOVE if unique is str else RENAME)
 
     def read(node: Node, findings: Findings, places: Places, route: str) -> tuple[T, ...] | None:
         if type(node) is not Sequence:
@@ -63,7 +69,9 @@ def listing(
                 values.append(value)
                 spans.append(each.span)
         if unique is not None and len(values) > 1:
-            return _without_repetition(values, spans, findings, unique)
+            return _without_repetition(
+                values, spans, findings, label=unique, cure=cure_of_repetition
+            )
         return tuple(values)
 
     def write(values: tuple[T, ...], style: Style) -> list[Any]:
@@ -78,13 +86,13 @@ def listing(
     return Codec(read, write, schema)
 
 
-def repeated(name: str, span: Span, earlier: Span) -> Diagnostic:
+def repeated(name: str, span: Span, earlier: Span, *, cure: str = RENAME) -> Diagnostic:
     """The finding that `name` is declared a second time."""
     return DUPLICATE_NAME.at(
         Label(span, "declared again"),
         f"{quoted(name)} is declared twice",
         related=(Label(earlier, "first declared here"),),
-        help="rename or remove one of them",
+        help=cure,
     )
 
 
@@ -124,14 +132,19 @@ def table(
 
 
 def _without_repetition(
-    values: list[T], spans: list[Span], findings: Findings, label: Callable[[T], str]
+    values: list[T],
+    spans: list[Span],
+    findings: Findings,
+    *,
+    label: Callable[[T], str],
+    cure: str,
 ) -> tuple[T, ...]:
     """The first of each label; every further one is a finding that shows the first."""
     first: dict[str, tuple[T, Span]] = {}
     for value, span in zip(values, spans, strict=True):
         name = label(value)
         if name in first:
-            findings.append(repeated(name, span, first[name][1]))
+            findings.append(repeated(name, span, first[name][1], cure=cure))
         else:
             first[name] = (value, span)
     return tuple([value for value, _ in first.values()])

@@ -33,6 +33,7 @@ EDGES: Final = Shape(
                 record(Edge, _EDGE),
                 most=MAX_EDGES,
                 unique=lambda edge: f"{edge.source} -> {edge.target}",
+                again="keep one of them, with the events of both in its `via`",
             ),
             "the edges",
             required=True,

@@ -52,8 +52,8 @@ def prose(what: str = "text", *, longest: int = MAX_PROSE) -> Codec[str]:
                 expected(node, findings, f"{what} without control characters", "remove them")
                 return None
             if text:
-                cure = f"it has {len(text)} characters; {longest} are allowed"
-                expected(node, findings, f"a shorter {what}", cure)
+                cure = f"shorten it: it has {len(text)} characters"
+                expected(node, findings, f"at most {longest} characters", cure)
                 return None
         expected(node, findings, what, f"write {what}, or remove the key")
         return None
