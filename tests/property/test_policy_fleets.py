@@ -176,6 +176,20 @@ def _bounded(fleet: Fleet, boundary: Boundary) -> Fleet:
 
 
 @given(data=st.data(), fleet=strategies.fleets())
+def test_from_outside_comes_only_what_is_external(data: st.DataObject, fleet: Fleet) -> None:
+    assume(fleet.events)
+    events = {
+        name: replace(event, external=False, emitters=(*event.emitters, "**", "cli.*", "cli.x"))
+        for name, event in fleet.events.items()
+    }
+    inner = replace(fleet, events=events)
+    event, source = data.draw(told(inner))
+    assume(source.startswith(("cli.", "ingress.")))
+    (verdict,) = step_of(policy_of(inner), (event, source)).decision.verdicts
+    assert verdict.code == "LR005"
+
+
+@given(data=st.data(), fleet=strategies.fleets())
 def test_an_approval_that_not_only_people_send_never_approves(
     data: st.DataObject, fleet: Fleet
 ) -> None:

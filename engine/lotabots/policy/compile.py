@@ -286,11 +286,13 @@ class _Compiler:
         ref = RuleRef("event", event.name, event.at("emitters"), ", ".join(event.emitters))
         if not self._known(source):
             return Reject("", codes.UNKNOWN_SOURCE.code, f"unknown source `{source}`", ref)
+        reason = f"`{source}` may not send `{event.name}`"
         if source in event.emitters or any(
             matches(pattern, source) for pattern in self._patterns(event, source)
         ):
-            return None
-        reason = f"`{source}` may not send `{event.name}`"
+            if event.external or not self._outside(source):
+                return None
+            reason += ", which is not external"
         return Reject("", codes.SOURCE_NOT_ALLOWED.code, reason, ref)
 
     def _patterns(self, event: EventType, source: str) -> tuple[str, ...]:
@@ -299,8 +301,9 @@ class _Compiler:
         return self.law.graph.outside.get(event.name, ())
 
     def _known(self, source: str) -> bool:
-        if self.law.graph.knows(source) or source in (SCHEDULE, ENGINE):
-            return True
+        return self.law.graph.knows(source) or source in (SCHEDULE, ENGINE) or self._outside(source)
+
+    def _outside(self, source: str) -> bool:
         family, dot, rest = source.partition(".")
         return family in OUTSIDE_FAMILIES and dot == "." and all(rest.split("."))
 

@@ -255,3 +255,26 @@ def test_an_exception_below_its_boundary_stays_allowed() -> None:
     )
     assert found(files) == []
     assert isinstance(verdict(files), Dispatch)
+
+
+REQUESTED = "release.requested: {emitters: [gate.release]"
+
+
+@pytest.mark.parametrize("emitter", ["cli.*", "cli.ann", "'**'", "ingress.git", "'*.*'", "'*.**'"])
+def test_from_outside_comes_only_what_is_external(emitter: str) -> None:
+    open_door = REQUESTED.replace("gate.release", f"gate.release, {emitter}")
+    name, source = emitter.strip("'"), "ingress.git" if "ingress" in emitter else "cli.ann"
+    files = changed((EVENTS, REQUESTED, open_door), (DEPLOYER, ", from: gate.release", ""))
+    (finding,) = (one for one in found(files) if one[0] == "LB106")
+    assert finding == (
+        "LB106",
+        f"{EVENTS}:6:48",
+        f"`{name}` lets outside sources send `release.requested`, which is not external",
+    )
+    refused = verdict(files, source=source)
+    assert isinstance(refused, Reject)
+    assert (refused.code, refused.reason) == (
+        "LR005",
+        f"`{source}` may not send `release.requested`, which is not external",
+    )
+    assert isinstance(verdict(files), Dispatch)

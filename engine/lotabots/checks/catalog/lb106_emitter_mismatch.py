@@ -4,7 +4,8 @@
 The catalogue says who may emit an event (``emitters:``); from it come the broker's permissions.
 A bot that emits a type without being listed is rejected at run time. A bot that is listed and
 never emits the type holds a permission that nobody needs, or has lost the emission that others
-wait for.
+wait for. A source outside the fleet (``cli.*``, ``ingress.*``, or a pattern such as ``**`` that they
+match) sends only what is declared ``external: true``.
 
 ## Bad
 ```yaml
@@ -19,12 +20,13 @@ events:
     payload: {repository: string, branch: string}
   test.completed:
     terminal: true
-    emitters: [TestBot]
+    emitters: [TestBot, cli.*]
     payload: {repository: string}
 ```
 ```text
 rules/bots/buildbot.yaml:5:77: error[LB106] `BuildBot` emits `build.completed`, but is not listed among its emitters
 rules/events.yaml:7:16: error[LB106] `TestBot` is listed as emitter of `build.completed`, but never emits it
+rules/events.yaml:11:25: error[LB106] `cli.*` lets outside sources send `test.completed`, which is not external
 ```
 
 ## Good
@@ -54,8 +56,8 @@ from typing import TYPE_CHECKING
 from lotabots.checks.base import EVENTS, CheckInfo, Workspace
 from lotabots.checks.doubt import knows_source
 from lotabots.diagnostics.diagnostic import Label, Severity
-from lotabots.graph.nodes import Route
-from lotabots.model.names import BOT, is_gate_source, matches
+from lotabots.graph.nodes import Route, patterns_meet
+from lotabots.model.names import BOT, OUTSIDE_FAMILIES, is_gate_source, matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,14 +74,16 @@ class EmitterMismatch:
     info = CheckInfo("LB106", "emitter-mismatch", Severity.ERROR, "0.1")
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
-        """One finding per unlisted emission, idle emitter and event that nobody may bring in."""
+        """One finding per unlisted emission and idle emitter, and per doubt of who is outside."""
         if not workspace.trusts(EVENTS):
             return
         for event in workspace.fleet.events.values():
             makers = {made.node: made for made in workspace.graph.producers.get(event.name, ())}
             yield from self._unlisted(workspace, event, makers)
             yield from self._idle(workspace, event, makers)
-            if event.external and not any(_outside(emitter) for emitter in event.emitters):
+            if not event.external:
+                yield from self._intruding(event)
+            elif not any(_outside(emitter) for emitter in event.emitters):
                 yield self.info.at(
                     Label(event.at("external")),
                     f"`{event.name}` is external, but no source outside the fleet may send it",
@@ -118,6 +122,16 @@ class EmitterMismatch:
                 related=tuple(_expecting(workspace, emitter, event.name)),
                 help=f"add it to the `emits` of an action of `{emitter}`, or remove it here",
             )
+
+    def _intruding(self, event: EventType) -> Iterator[Diagnostic]:
+        for number, emitter in enumerate(event.emitters):
+            if any(patterns_meet(emitter, f"{family}.**") for family in OUTSIDE_FAMILIES):
+                yield self.info.at(
+                    Label(event.at("emitters", number)),
+                    f"`{emitter}` lets outside sources send `{event.name}`, which is not external",
+                    subject=f"{emitter} {event.name}",
+                    help="declare the event `external: true`, or remove this emitter",
+                )
 
 
 CHECK = EmitterMismatch()
