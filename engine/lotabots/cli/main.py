@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "trace": "Draw what an event led to, as a waterfall.",
     "why": "Say what was decided about an event, by which rule.",
     "dlq": "List, show and redrive dead letters.",
+    "nats": "Print the configuration that a nats-server needs for this fleet.",
     "audit": "Verify, prove and show the audit log.",
     "sandbox": "Run a program under a policy; say what this host can keep.",
     "tools": "Make and verify the locked toolboxes of bots.",

@@ -29,11 +29,18 @@ FINDINGS = 1
     "[default: all; with --join engine,worker]",
 )
 @click.option("--join", is_flag=True, help="Share the work of the service that already runs here.")
-def command(workspace: Path | None, *, roles: str | None, join: bool) -> None:
+@click.option(
+    "--nats",
+    "server",
+    metavar="URL",
+    help="Use this server, which must have the configuration of `lotabots nats config`.",
+)
+def command(workspace: Path | None, *, roles: str | None, join: bool, server: str | None) -> None:
     """Run the service until SIGTERM or Ctrl-C: decide events, run jobs, keep the audit log.
 
-    Starts a nats-server of its own on loopback. The rules must be free of errors. Events that
-    were accepted are never lost; what was in flight is continued at the next start.
+    Starts a nats-server of its own on loopback, unless --nats names one. The rules must be free
+    of errors. Events that were accepted are never lost; what was in flight is continued at the
+    next start.
     """
     from lotabots.service.folder import BusyError, Lock, NotRunningError  # noqa: PLC0415
     from lotabots.service.logs import configure  # noqa: PLC0415
@@ -51,7 +58,9 @@ def command(workspace: Path | None, *, roles: str | None, join: bool) -> None:
         click.echo("the rules have errors; see `lotabots validate`", err=True)
         sys.exit(FINDINGS)
     config = config_of(found.root)
-    service = Service(found.checked, config, roles=chosen)
+    if join and server:
+        fail("--join takes the server of the service that runs already; leave --nats out")
+    service = Service(found.checked, config, roles=chosen, server=server or "")
     service.folder.prepare()
     try:
         if join:

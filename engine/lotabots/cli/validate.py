@@ -95,10 +95,13 @@ def _codes(word: str) -> tuple[str, ...]:
     if not meant:
         from difflib import get_close_matches  # noqa: PLC0415 - only on the way out
 
-        # Codes are all alike; the first digit, the family, is what is least often mistyped.
-        alike = sorted(get_close_matches(word.upper(), known, n=10))
-        close = sorted(alike, key=lambda code: not code.startswith(word.upper()[:3]))
-        close = close or get_close_matches(word, known.values(), n=1)
+        # All codes look alike: those of the same family, the first digit, come first.
+        family = [code for code in known if code[:3] == word[:3].upper()]
+        close = (
+            get_close_matches(word.upper(), family, n=1)
+            or get_close_matches(word.upper(), known, n=1)
+            or get_close_matches(word, known.values(), n=1)
+        )
         hint = f"; did you mean `{close[0]}`?" if close else "; see docs/checks or `explain`"
         fail(f"--select: there is no code `{word}`{hint}")
     return meant

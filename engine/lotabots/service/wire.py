@@ -23,7 +23,7 @@ from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
 from lotabots.adapters.git.watch import RefWatcher
 from lotabots.adapters.nats.bus import Publisher, Puller, Reader
-from lotabots.adapters.nats.connection import PIN_GROUP, connect, set_up
+from lotabots.adapters.nats.connection import PIN_GROUP, SetupError, connect, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
@@ -37,6 +37,7 @@ from lotabots.policy.project_broker import (
     RETRY,
     WORK,
     consumers,
+    event_subject,
     outside_account,
     server_config,
     streams,
@@ -76,6 +77,9 @@ ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS)
 SHARED: Final = (ENGINE, WORKER)
 """Roles that several processes can share; of the others one process is enough."""
 
+PROBE: Final = "lotabots.probe"
+"""An event type for the trial; a fleet that declares it would make the trial fail closed."""
+
 ENGINE_PREFETCH: Final = 300
 GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
@@ -92,7 +96,10 @@ class Service:
     executor: Executor | None = None
     roles: tuple[str, ...] = ROLES
     join: str = ""
-    """URL of a server to join instead of starting one."""
+    """URL of the server of a service that runs already, whose work is shared."""
+
+    server: str = ""
+    """URL of a server that somebody else runs, with the configuration of `lotabots nats config`."""
 
     url: str = ""
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
@@ -146,8 +153,13 @@ class Service:
         keys = ensure_keys(folder.keys, [user.name for user in everybody])
         if self.join:
             self.url = self.join
+        elif self.server:
+            self.url = self.server
+            await self._prove_isolation()
+            await self._set_up()
         else:
             await self._own_server(ServerFiles(folder.nats, server_config(everybody, keys)))
+            await self._set_up()
         if ENGINE in self.roles:
             await self._engine()
         if WORKER in self.roles and self.executor is not None:
@@ -159,11 +171,31 @@ class Service:
         self._stack.push_async_callback(self._give_back)
 
     async def _own_server(self, files: ServerFiles) -> None:
-        """Start the embedded server and bring it to what the rules say."""
+        """Start the embedded server."""
         server = self._server = EmbeddedServer(files)
         self._stack.push_async_callback(server.stop)
         await server.start()
         self.url = server.url
+
+    async def _prove_isolation(self) -> None:
+        """A server that we did not configure must refuse a bot what its rules do not say.
+
+        Raises:
+            SetupError: it takes an event that the bot does not declare.
+        """
+        for bot in self.checked.fleet.bots[:1]:
+            client = await self._connect(bot.name)
+            for subject in (f"ev.{PROBE}", event_subject(bot.name, PROBE)):
+                await client.publish(subject, b"{}")
+            await client.flush()  # a refusal comes before the answer to this
+            if client.last_error is None:
+                raise SetupError(
+                    f"{self.server} lets {bot.name} publish what it does not declare; "
+                    "load what `lotabots nats config` prints into that server"
+                )
+
+    async def _set_up(self) -> None:
+        """Bring the server's streams, consumers and schedules to what the rules say."""
         fleet = self.checked.fleet
         admin = await self._connect("admin")
         await set_up(admin, streams(fleet), consumers(fleet, lease=self.config.lease))

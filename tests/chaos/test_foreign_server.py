@@ -1,0 +1,85 @@
+"""A nats-server that somebody else runs: used if it keeps bots apart, refused if it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOTABOTS = (sys.executable, "-m", "lotabots")
+
+
+def config_of(root: Path) -> str:
+    done = subprocess.run(
+        [*LOTABOTS, "nats", "config", "-C", str(root)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.removeprefix("max_payload: 1MB\n")  # the server of the test says it itself
+
+
+def without_permissions(config: str) -> str:
+    """The same users and accounts, and all of them in one that may do everything."""
+    keys = [
+        line.split('"nkey": "')[1].split('"')[0] for line in config.splitlines() if "nkey" in line
+    ]
+    users = ", ".join(f'{{nkey: "{key}"}}' for key in keys[1:])
+    return (
+        f'accounts {{ SYS {{ users: [{{nkey: "{keys[0]}"}}] }}\n'
+        f"LB {{ jetstream: enabled, users: [{users}] }} }}\nsystem_account: SYS\n"
+    )
+
+
+async def started(root: Path, config: str) -> EmbeddedServer:
+    server = EmbeddedServer(ServerFiles(root / "elsewhere", config))
+    await server.start()
+    return server
+
+
+async def test_a_service_runs_on_a_server_that_has_its_configuration(root: Path):
+    server = await started(root, config_of(root))
+    run = await asyncio.create_subprocess_exec(
+        *LOTABOTS, "run", "-C", str(root), "--nats", server.url, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert run.stdout is not None
+        assert server.url.encode() in await run.stdout.readline()
+        assert json.loads((root / ".lotabots/run.json").read_text())["url"] == server.url
+        run.terminate()
+        assert await run.wait() == 0
+        assert server.pid, "it is somebody else's, and stays"
+    finally:
+        if run.returncode is None:
+            run.kill()
+        await server.stop()
+
+
+async def test_a_server_that_lets_a_bot_say_anything_is_refused(root: Path):
+    server = await started(root, without_permissions(config_of(root)))
+    try:
+        setup = await asyncio.create_subprocess_exec(
+            *LOTABOTS, "run", "-C", str(root), "--nats", server.url,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await setup.communicate()
+    finally:
+        await server.stop()
+    assert setup.returncode == 2
+    assert b"lets " in said
+    assert b"load what `lotabots nats config` prints into that server" in said
+
+
+@pytest.mark.parametrize("words", [("--join", "--nats", "nats://127.0.0.1:1")])
+def test_a_server_is_joined_or_named_but_not_both(root: Path, words: tuple[str, ...]):
+    done = subprocess.run(
+        [*LOTABOTS, "run", "-C", str(root), *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "leave --nats out" in done.stderr
