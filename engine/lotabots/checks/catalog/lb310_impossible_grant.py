@@ -60,6 +60,7 @@ actions:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.checks.base import CheckInfo, Workspace
@@ -139,10 +140,7 @@ def _faults(grants: Grants) -> Iterator[Fault]:
 
 def _of_path(key: str, path: str, writes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """What is wrong with `path`, and the cure, the gravest first."""
-    for name in PLACEHOLDER.findall(path):
-        yield from _of_placeholder(name)
-    for fault in path_faults(path):
-        yield fault, "begin it with `/` or a placeholder like `{out}/`, and leave out `..`"
+    yield from _of_path_alone(path)
     for folder in writes:
         if whole_file_system(folder):
             continue  # LB311 says it
@@ -152,6 +150,14 @@ def _of_path(key: str, path: str, writes: tuple[str, ...]) -> Iterator[tuple[str
         elif path == folder and key == "exec":
             message = f"`{path}` is granted for writing and for running"
             yield message, "run programs from a place that the bot cannot change"
+
+
+@lru_cache(maxsize=1024)
+def _of_path_alone(path: str) -> tuple[tuple[str, str], ...]:
+    """The same few paths stand all over a fleet, so each is judged once."""
+    cure = "begin it with `/` or a placeholder like `{out}/`, and leave out `..`"
+    found = [fault for name in PLACEHOLDER.findall(path) for fault in _of_placeholder(name)]
+    return (*found, *((fault, cure) for fault in path_faults(path)))
 
 
 def _of_placeholder(name: str) -> Iterator[tuple[str, str]]:
