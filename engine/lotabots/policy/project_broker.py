@@ -295,7 +295,7 @@ def _outside_user(fleet: Fleet, source: str) -> User:
     types = sorted(
         event.name
         for event in fleet.events.values()
-        if any(matches(pattern, source) for pattern in event.emitters)
+        if event.external and any(matches(pattern, source) for pattern in event.emitters)
     )
     doors = {event_subject(source, t): f"ev.{t}" for t in types}
     if source.startswith("cli."):
