@@ -11,8 +11,7 @@ Rules:
   tree, because half a file must not be judged as if it were the whole.
 - libyaml decides what YAML is. PyYAML's parser in Python, its substitute where the wheel has no
   libyaml, takes some texts that libyaml refuses, and the same fleet must have the same findings
-  on every machine. `lotabots.syntax.simple` reads what most files are made of, faster and with the
-  same result; whatever it does not know is libyaml's.
+  on every machine (ADR 8).
 - Total: any bytes give an answer, in time and space proportional to their length.
 """
 
@@ -20,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.syntax import simple
+from lotabots.syntax import libyaml
 from lotabots.syntax.text import decode
 
 if TYPE_CHECKING:
@@ -37,9 +36,4 @@ def compose(path: str, data: bytes) -> tuple[Node | None, tuple[Diagnostic, ...]
     text, unreadable = decode(path, data)
     if text is None:
         return None, unreadable
-    node = simple.read(path, text)
-    if node is not None:
-        return node, ()
-    from lotabots.syntax import libyaml  # noqa: PLC0415 - PyYAML, which most runs do not need
-
     return libyaml.read(path, text)

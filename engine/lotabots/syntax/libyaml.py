@@ -1,7 +1,6 @@
 """What libyaml reads: events of the C parser to nodes, with every error of form.
 
-See `lotabots.syntax.compose`, which asks this module about every text that is not simple. Loading
-PyYAML takes longer than reading a small fleet, so nothing else imports it.
+See `lotabots.syntax.compose`. Nothing else imports PyYAML.
 """
 
 from __future__ import annotations
