@@ -16,6 +16,7 @@ from lotabots.model.codec.scalar import integer, prose
 from lotabots.model.codec.shape import Key, Shape
 from lotabots.model.names import OUTSIDE_FAMILIES
 from lotabots.policy.project_broker import LEASE_S
+from lotabots.service import hosting_config
 from lotabots.syntax.compose import compose
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from lotabots.diagnostics.diagnostic import Diagnostic
     from lotabots.model.codec.codec import Findings, Places
+    from lotabots.policy.hosting import Hosted, Target
 
 FILE: Final = "lotabots.yaml"
 STATE: Final = ".lotabots"
@@ -59,6 +61,7 @@ SHAPE: Final = Shape(
             integer(SHORTEST_LEASE_S, LONGEST_LEASE_S),
             "seconds after which the work of a process that shows no sign of life goes to another",
         ),
+        *hosting_config.KEYS,
     ],
 )
 
@@ -76,6 +79,12 @@ class ServiceConfig:
     places: Mapping[str, Path] = field(default_factory=dict)
     """Folders that grants name, such as ``{advisories}``."""
 
+    services: tuple[Hosted, ...] = ()
+    """What the host runs, one for each service and environment."""
+
+    targets: tuple[Target, ...] = ()
+    """What is looked at besides."""
+
 
 def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
     """The configuration of the workspace at `root`, and what is wrong with its file.
@@ -92,6 +101,8 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         places: Places = {}
         collected = SHAPE.collect(node, findings, places) if node is not None else None
         values = collected[0] if collected else {}
+        if node is not None:
+            findings.extend(hosting_config.faults(hosting_config.hosted(values), node))
     repositories = values.get("repositories", {})
     outside = values.get("outside", ())
     lease = values.get("lease", LEASE_S)
@@ -106,6 +117,8 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         tuple(sorted({*outside, user_source(), *(["ingress.git"] if repositories else [])})),
         lease,
         {name: (root / place).resolve() for name, place in folders.items()},
+        hosting_config.hosted(values),
+        hosting_config.targets(values),
     )
     return config, tuple(findings)
 
