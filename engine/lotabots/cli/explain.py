@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+import re
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from lotabots.checks import registry
-from lotabots.cli.options import color_option, wants_color, workspace_at, workspace_option
+from lotabots.cli.options import (
+    color_option,
+    fail,
+    wants_color,
+    workspace_at,
+    workspace_option,
+)
 from lotabots.service.describe import describe, names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from lotabots.model.fleet import Fleet
-
-NOT_FOUND: Final = 1
+MOST_NEAR: Final = 3
+_CODE: Final = re.compile(r"l[br][0-9]+", re.ASCII | re.IGNORECASE)
 
 
 @click.command("explain")
@@ -29,25 +35,43 @@ def command(topic: str, *, workspace: Path | None, color: str) -> None:
 
     Codes need no workspace. Of a bot you see what it owns, what it must never do, what starts it
     and where its results go; of an event who may send it, who acts on it, and its payload.
+
+    Exit codes: 0 explained, 2 nothing is called so.
     """
     colored = wants_color(color)
     page = registry.lookup(topic)
     if page is not None:
         click.echo(_highlighted(page.markdown, color=colored), nl=False, color=colored)
         return
+    if _CODE.fullmatch(topic):
+        _unknown(topic, ())
     fleet = workspace_at(workspace).checked.fleet
     text = describe(fleet, topic)
     if text is None:
-        click.echo(f"nothing is called `{topic}`{_suggestion(topic, fleet)}", err=True)
-        sys.exit(NOT_FOUND)
+        _unknown(topic, names_of(fleet))
     click.echo(_highlighted(text, color=colored), nl=False, color=colored)
 
 
-def _suggestion(topic: str, fleet: Fleet) -> str:
-    known = [*names_of(fleet), *(p.code for p in registry.all_pages())]
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(topic.lower(), by_lower, n=1)
-    return f"; did you mean `{by_lower[close[0]]}`?" if close else ""
+def _unknown(topic: str, declared: Iterable[str]) -> NoReturn:
+    """End with what is near: of codes, which all look alike, those of the same family first."""
+    pages = registry.all_pages()
+    codes = [page.code for page in pages]
+    family = [code for code in codes if code[:3] == topic[:3].upper()]
+    names = [*declared, *codes, *(page.name for page in pages)]
+    near = _near(topic, family, cutoff=0.6) or _near(topic, names, cutoff=0.75)
+    if not near:
+        cure = "codes stand in findings and verdicts, all other names in the files of `rules`"
+        fail(f"nothing is called `{topic}`; {cure}")
+    *others, last = (f"`{name}`" for name in near)
+    first = f"{', '.join(others)} or " if others else ""
+    fail(f"nothing is called `{topic}`; did you mean {first}{last}?")
+
+
+def _near(topic: str, known: Iterable[str], *, cutoff: float) -> list[str]:
+    # `get_close_matches` prefers the last of those that are equally near; people, the first.
+    score = {n: SequenceMatcher(None, n.lower(), topic.lower()).ratio() for n in set(known)}
+    near = sorted((n for n in score if score[n] >= cutoff), key=lambda n: (-score[n], n))
+    return near[:MOST_NEAR]
 
 
 def _highlighted(markdown: str, *, color: bool) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Lotabots = Callable[..., Result]
 
-FOUND, NOT_FOUND = 0, 1
+FOUND, USAGE = 0, 2
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.code)
@@ -49,10 +49,42 @@ def test_what_the_rules_name_is_explained(
     assert says in done.output
 
 
-def test_a_misspelt_topic_gets_a_suggestion(workspace: Path, lotabots: Lotabots) -> None:
-    done = lotabots("explain", "-C", workspace, "BuildBt")
-    assert done.exit_code == NOT_FOUND
-    assert done.output == "nothing is called `BuildBt`; did you mean `BuildBot`?\n"
+@pytest.mark.parametrize(
+    ("topic", "near"),
+    [
+        ("BuildBt", "`BuildBot`"),
+        ("gate.rolback", "`gate.rollback`"),
+        ("LB1O1", "`LB101`, `LB110` or `LB111`"),
+        ("never-tru", "`never-true`"),
+        ("deploy.complete", "`deploy.completed` or `docs.completed`"),
+    ],
+)
+def test_a_misspelt_topic_is_a_usage_error_that_names_what_is_near(
+    workspace: Path, topic: str, near: str, lotabots: Lotabots
+) -> None:
+    done = lotabots("explain", "-C", workspace, topic)
+    assert done.exit_code == USAGE
+    assert done.output == f"error: nothing is called `{topic}`; did you mean {near}?\n"
+
+
+def test_a_topic_that_is_near_nothing_gets_told_where_names_come_from(
+    workspace: Path, lotabots: Lotabots
+) -> None:
+    done = lotabots("explain", "-C", workspace, "zzzzzzzz")
+    assert done.exit_code == USAGE
+    assert done.output == (
+        "error: nothing is called `zzzzzzzz`; "
+        "codes stand in findings and verdicts, all other names in the files of `rules`\n"
+    )
+
+
+def test_a_code_that_does_not_exist_needs_no_workspace_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lotabots: Lotabots
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = lotabots("explain", "LR499")
+    assert done.exit_code == USAGE
+    assert done.output.startswith("error: nothing is called `LR499`; did you mean `LR4")
 
 
 def test_generate_writes_schemas_and_then_finds_nothing_to_do(
