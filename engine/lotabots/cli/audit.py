@@ -17,7 +17,14 @@ from lotabots.audit.proof import check, parse
 from lotabots.audit.proof import prove as prove_entry
 from lotabots.audit.tiles import WIDTH, TileError
 from lotabots.audit.verify import entries_of, verify, verify_since
-from lotabots.cli.options import color_option, fail, wants_color, workspace_option
+from lotabots.cli.options import (
+    Family,
+    color_option,
+    fail,
+    format_option,
+    wants_color,
+    workspace_option,
+)
 from lotabots.diagnostics.terminal import clean
 from lotabots.model.names import matches
 from lotabots.service.config import read_config
@@ -50,14 +57,6 @@ _key = click.option(
     metavar="FILE|TEXT",
     help="The key that the log must be signed with.  [default: the one in its folder]",
 )
-_format = click.option(
-    "--format",
-    "style",
-    type=click.Choice(["full", "json"]),
-    default="full",
-    show_default=True,
-    help="How to report: for people or for programs.",
-)
 
 
 class Log(NamedTuple):
@@ -69,7 +68,7 @@ class Log(NamedTuple):
     pinned: bool
 
 
-@click.group("audit")
+@click.group("audit", cls=Family)
 def command() -> None:
     """Verify, prove and show the audit log."""
 
@@ -82,7 +81,7 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An older checkpoint: check that nothing it covers was changed or removed.",
 )
-@_format
+@format_option
 @color_option
 @workspace_option
 def verify_log(
@@ -118,11 +117,18 @@ def verify_log(
 @command.command("show")
 @_log
 @_key
-@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, metavar="N")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many entries.",
+)
 @click.option(
     "--subject", metavar="PATTERN", help="Only these, such as `lb.dec.*` or `lb.out.dead.**`."
 )
-@_format
+@format_option
 @color_option
 @workspace_option
 def show(
@@ -161,14 +167,20 @@ def show(
 @click.argument("which", metavar="SEQ|EVENT-ID", required=False)
 @_log
 @_key
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the proof to this file.  [default: standard output]",
+)
 @click.option(
     "--check",
     "proof",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Check the proof in this file instead of making one.",
 )
-@_format
+@format_option
 @workspace_option
 def prove(
     which: str | None,

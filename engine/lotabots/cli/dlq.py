@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lotabots.cli.options import workspace_option
+from lotabots.cli.options import Family, format_option, workspace_option
 from lotabots.cli.service import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
 
-
-@click.group("dlq")
+@click.group("dlq", cls=Family)
 def command() -> None:
     """List, show and redrive dead letters: jobs that ended in error for good."""
 
 
 @command.command("list")
 @workspace_option
-@FORMAT
+@format_option
 def list_(workspace: Path | None, *, style: str) -> None:
     """List the dead letters, oldest first."""
     said = ask(workspace, "dlq")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lotabots.cli.options import workspace_at, workspace_option
+from lotabots.cli.options import Family, workspace_at, workspace_option
 from lotabots.cli.service import config_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group("nats")
+@click.group("nats", cls=Family)
 def command() -> None:
     """Configure a nats-server for this fleet."""
 

@@ -21,6 +21,18 @@ USAGE: Final = 2
 MAX_WIDTH: Final = 120
 
 
+class Family(click.Group):
+    """A command with commands of its own; its help shows their first sentences whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands. Click's own list cuts each to one line, and ends it with dots."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()]
+            )
+
+
 def workspace_option(command: _Command) -> _Command:
     """``-C DIR``: the workspace; without it, the one around the current directory."""
     return click.option(
@@ -39,6 +51,18 @@ def color_option(command: _Command) -> _Command:
         default="auto",
         show_default=True,
         help="Use colours.",
+    )(command)
+
+
+def format_option(command: _Command) -> _Command:
+    """``--format``: full (for people) or json (for programs)."""
+    return click.option(
+        "--format",
+        "style",
+        type=click.Choice(["full", "json"]),
+        default="full",
+        show_default=True,
+        help="How to report: for people or for programs.",
     )(command)
 
 

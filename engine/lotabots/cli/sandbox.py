@@ -12,6 +12,7 @@ from lotabots.adapters.sandbox.launch import run_policy
 from lotabots.adapters.sandbox.policy_file import PolicyError, decode
 from lotabots.adapters.sandbox.probe import Finding, probe
 from lotabots.adapters.sandbox.report import REFUSED_STATUS, Level, RefusedError, Report
+from lotabots.cli.options import Family
 
 _USAGE = 2
 _CURES = (
@@ -22,7 +23,7 @@ _CURES = (
 )
 
 
-@click.group()
+@click.group(cls=Family)
 def sandbox() -> None:
     """Run programs with nothing but what a policy grants."""
 
@@ -65,7 +66,14 @@ def run(policy_file: Path, report_file: Path | None, level: str, command: tuple[
 
 
 @sandbox.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report: for people or for programs.",
+)
 def doctor(form: str) -> None:
     """Try every level for real; exit 0 when strict holds, 1 when only reduced does, 2 when none."""
     findings = [probe(level) for level in Level]

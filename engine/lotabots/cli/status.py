@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lotabots.cli.options import workspace_option
+from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @workspace_option
-@click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
+@format_option
 def command(workspace: Path | None, *, style: str) -> None:
     """Say what the running service has accepted, decided, queued and finished."""
     said = ask(workspace, "status")

@@ -18,7 +18,7 @@ from lotabots.adapters.files.toolbox import (
     sync,
 )
 from lotabots.adapters.files.workspace import WorkspaceError
-from lotabots.cli.options import fail, workspace_option
+from lotabots.cli.options import Family, fail, workspace_option
 from lotabots.service.workspace import find_root
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _tools = click.option(
 )
 
 
-@click.group("tools")
+@click.group("tools", cls=Family)
 def command() -> None:
     """Build and check the locked tools that bots run with."""
 

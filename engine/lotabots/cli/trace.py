@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lotabots.cli.options import color_option, terminal_width, wants_color, workspace_option
+from lotabots.cli.options import (
+    color_option,
+    format_option,
+    terminal_width,
+    wants_color,
+    workspace_option,
+)
 from lotabots.cli.service import ask
 
 if TYPE_CHECKING:
@@ -21,7 +27,7 @@ _TIMES: Final = 10
 @click.command("trace")
 @click.argument("ident", metavar="ID")
 @workspace_option
-@click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
+@format_option
 @color_option
 def command(ident: str, *, workspace: Path | None, style: str, color: str) -> None:
     """Draw everything that the event ID (or the event of the job ID) led to, over time."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lotabots.cli.options import workspace_option
+from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("why")
 @click.argument("ident", metavar="ID")
 @workspace_option
-@click.option("--format", "style", type=click.Choice(["full", "json"]), default="full")
+@format_option
 def command(ident: str, *, workspace: Path | None, style: str) -> None:
     """Say what was decided about the event ID (or the event of the job ID), by which rule.
 
