@@ -31,7 +31,7 @@ ELSEWHERE = {
 }
 
 # Loaded by `import lotabots.cli.main`, each would cost more than the whole `validate` may take.
-HEAVY = {"asyncio", "jsonschema", "msgspec", "nats", "networkx", "rich"}
+HEAVY = {"aiohttp", "asyncio", "jsonschema", "msgspec", "nats", "networkx", "rich"}
 
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
