@@ -20,7 +20,14 @@ if TYPE_CHECKING:
         ({"read": ["{advisories}"]}, "`{advisories}` in `{advisories}` has no place"),
         ({"write": ["x"]}, "path `x` is neither absolute nor begins with a placeholder"),
         ({"secrets": ["KEY"]}, "secret `KEY` has no value"),
-        ({"network": ["anywhere"]}, "network grant `anywhere` is not host:port"),
+        (
+            {"network": ["anywhere"]},
+            "network grant `anywhere` is neither host:port nor {relay:NAME}",
+        ),
+        (
+            {"network": ["{relay:nowhere}"]},
+            "relay `nowhere` leads nowhere; name its place under `relays` in lotabots.yaml",
+        ),
         ({"read": ["{toolbox:none}"]}, "there is no requirements/toolbox-none.txt"),
     ],
 )  # fmt: skip
@@ -75,7 +82,7 @@ def test_a_toolbox_that_is_not_built_or_was_changed_is_refused(workshop: Worksho
 def test_without_a_sandbox_nothing_runs(workshop: Workshop):
     workshop.probe("")
     folder = workshop.folder
-    nothing = Settings(workshop.bots, folder, folder, workshop.jobs, folder, {}, {}, {})
+    nothing = Settings(workshop.bots, folder, folder, workshop.jobs, folder, {}, {}, {}, {})
     executor = SandboxExecutor(
         probe_fleet(), nothing, sandbox=Sandbox(None, problem="no user namespaces"),
         blobs=workshop.blobs,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +50,7 @@ def test_a_bot_reads_its_job_and_its_line_becomes_an_event(workshop: Workshop):
             "payload": {"a": 1},
             "correlation_id": "correlation-1",
         },
-        "paths": {"artifacts": {}, "toolbox": {}, "programs": {}, "places": {}},
+        "paths": {"artifacts": {}, "toolbox": {}, "programs": {}, "places": {}, "relays": {}},
         "tools": {},
         "timeout_s": 60.0,
     }
@@ -290,3 +292,32 @@ def test_a_repository_is_read_only_and_must_be_configured(workshop: Workshop, tm
     assert ran.report.refused == (
         "the event's repository (`../known`) is not configured; add it to `repositories`"
     )
+
+
+def test_a_granted_relay_is_in_the_job_and_leads_where_the_host_says(workshop: Workshop):
+    door = workshop.folder / "doors/door.sock"
+    door.parent.mkdir(mode=0o700)
+    workshop.relays = {"door": f"unix:{door}", "other": "localhost:1"}
+    script = SAY + (
+        "import socket\n"
+        "host, port = job['paths']['relays']['door'].split(':')\n"
+        "with socket.create_connection((host, int(port)), timeout=20) as peer:\n"
+        "    said = peer.recv(100).decode()\n"
+        "say(1, seen=said + str(job['paths']['relays']))"
+    )
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(door))
+        listener.listen()
+        thread = threading.Thread(target=_greet, args=(listener,))
+        thread.start()
+        ran = workshop.run(workshop.probe(script, grants={"network": ["{relay:door}"]}), job())
+        thread.join()
+    assert ran.payload("work.done")["seen"] == "welcome {'door': 'door:80'}", ran.log
+    (entry,) = [one for one in ran.report.entries if one["kind"] == "connect"]
+    assert entry == {"kind": "connect", "target": "door:80", "result": "granted"}
+
+
+def _greet(listener: socket.socket) -> None:
+    peer, _ = listener.accept()
+    with peer:
+        peer.sendall(b"welcome ")

@@ -99,6 +99,7 @@ class Workshop:
         self.repositories: dict[str, Path] = {}
         self.places: dict[str, Path] = {}
         self.secrets: dict[str, str] = {}
+        self.relays: dict[str, str] = {}
         self.bots = folder / "bots"
         self.requirements = ROOT / "requirements"
 
@@ -130,6 +131,7 @@ class Workshop:
             self.repositories,
             self.places,
             self.secrets,
+            self.relays,
         )
         self.fleet = fleet
         sandbox = Sandbox(launcher or self.launcher)

@@ -26,10 +26,16 @@ POLICIES = st.builds(
     exec=PATHS,
     proc=st.sampled_from(["own", "none"]),
     dev=st.lists(st.sampled_from(DEVICES), unique=True).map(tuple),
-    net=st.builds(
-        Net,
-        connect=st.lists(st.sampled_from(["a.example:80", "[::1]:5", "10.0.0.1:65535"])).map(tuple),
-        bind=st.lists(st.integers(1, 65_535)).map(tuple),
+    net=st.lists(st.sampled_from(["a.example:80", "[::1]:5", "10.0.0.1:65535"])).flatmap(
+        lambda connect: st.builds(
+            Net,
+            connect=st.just(tuple(connect)),
+            bind=st.lists(st.integers(1, 65_535)).map(tuple),
+            via=st.dictionaries(
+                st.sampled_from(connect) if connect else st.nothing(),
+                st.sampled_from(["unix:/run/x.sock", "localhost:25"]),
+            ),
+        )
     ),
     env=st.dictionaries(
         st.from_regex(r"\A[A-Z_]{1,8}\Z"), st.text(st.characters(exclude_characters="\0"))
@@ -75,7 +81,13 @@ def test_the_least_policy_grants_nothing() -> None:
         ({"net": {"connect": ["x"], "bind": [0]}},
          ["`net.connect` holds `x`, which is not host:port", "`net.bind` holds `0`, which is not a port"]),
         ({"net": {"connect": ["x:70000"]}}, ["`net.connect` holds `x:70000`, which is not host:port"]),
-        ({"net": {"listen": []}}, ["unknown member `listen` of `net`; known are connect, bind"]),
+        ({"net": {"listen": []}}, ["unknown member `listen` of `net`; known are connect, bind, via"]),
+        ({"net": {"via": ["a:1"]}}, ["`net.via` must be an object"]),
+        ({"net": {"via": {"a:1": "unix:/x"}}},
+         ["`net.via` names `a:1`, which is not granted; add it to `net.connect`, or leave it out"]),
+        ({"net": {"connect": ["a:1", "b:1"], "via": {"a:1": "unix:x.sock", "b:1": 80}}},
+         ["`net.via` leads `a:1` to `unix:x.sock`, which is neither host:port nor unix:/absolute/path",
+          "`net.via` leads `b:1` to `80`, which is neither host:port nor unix:/absolute/path"]),
         ({"env": {"A B": "x", "C": 1}},
          ["`env` names `A B`, which is not a variable name", "`env.C` must be text"]),
         ({"limits": {"memory_mb": 0}}, ["`limits.memory_mb` must be a whole number of at least 1"]),

@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.policy.grant_form import PLACEHOLDER, path_faults, valid_destination
+from lotabots.policy.grant_form import (
+    PLACEHOLDER,
+    path_faults,
+    relay_destination,
+    relay_name,
+    valid_destination,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,10 +42,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Net:
-    """`connect` lists ``host:port`` destinations, `bind` ports that are reachable from outside."""
+    """`connect` lists ``host:port`` destinations, `bind` ports that are reachable from outside.
+
+    `via` says of a destination where its connections lead, when not to the host of that name:
+    ``host:port`` or ``unix:/absolute/path``.
+    """
 
     connect: tuple[str, ...] = ()
     bind: tuple[int, ...] = ()
+    via: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +84,11 @@ class KernelPolicy:
             "exec": list(self.exec),
             "proc": self.proc,
             "dev": list(self.dev),
-            "net": {"connect": list(self.net.connect), "bind": list(self.net.bind)},
+            "net": {
+                "connect": list(self.net.connect),
+                "bind": list(self.net.bind),
+                "via": dict(self.net.via),
+            },
             "env": dict(self.env),
             "limits": {name: getattr(self.limits, name) for name in Limits.__slots__},
         }
@@ -101,15 +116,17 @@ def project(
     *,
     cwd: str,
     places: Mapping[str, Place],
+    relays: Mapping[str, str],
     secrets: Mapping[str, str],
     env: Mapping[str, str],
 ) -> Projection:
     """Turn `grants` into a policy; `places` gives each ``{placeholder}`` its folder on the host.
 
+    `relays` says where each ``{relay:NAME}`` leads: ``host:port`` or ``unix:/absolute/path``.
     Granted secrets become environment variables of their name. The result depends on the
     arguments only.
     """
-    problems = tuple(_problems(grants, places=places, secrets=secrets, env=env))
+    problems = tuple(_problems(grants, places=places, relays=relays, secrets=secrets, env=env))
     if problems:
         return Projection(policy=None, problems=problems)
     code = [path for path in grants.read if _is_code(path, places)]
@@ -121,7 +138,7 @@ def project(
         runtime=_expanded(code, places),
         write=_expanded(grants.write, places),
         exec=_expanded(grants.exec, places),
-        net=Net(connect=tuple(sorted(set(grants.network)))),
+        net=_net(grants, relays),
         env={**env, **granted},
         limits=_limits(bot, grants),
     )
@@ -132,19 +149,30 @@ def _problems(
     grants: Grants,
     *,
     places: Mapping[str, Place],
+    relays: Mapping[str, str],
     secrets: Mapping[str, str],
     env: Mapping[str, str],
 ) -> Iterator[str]:
     for path in (*grants.read, *grants.write, *grants.exec):
         yield from _path_problems(path, places)
     for destination in grants.network:
-        if not valid_destination(destination):
-            yield f"network grant `{destination}` is not host:port"
+        yield from _network_problems(destination, grants, relays)
     for name in grants.secrets:
         if name not in secrets:
             yield f"secret `{name}` has no value"
         if name in env:
             yield f"secret `{name}` has the name of a plain variable"
+
+
+def _network_problems(destination: str, grants: Grants, relays: Mapping[str, str]) -> Iterator[str]:
+    relay = relay_name(destination)
+    if not relay:
+        if not valid_destination(destination):
+            yield f"network grant `{destination}` is neither host:port nor {{relay:NAME}}"
+    elif relay not in relays:
+        yield f"relay `{relay}` leads nowhere; name its place under `relays` in lotabots.yaml"
+    elif relay_destination(relay) in grants.network:
+        yield f"`{relay_destination(relay)}` is a relay and a destination; grant one of them"
 
 
 def _path_problems(path: str, places: Mapping[str, Place]) -> Iterator[str]:
@@ -161,6 +189,13 @@ def _is_code(path: str, places: Mapping[str, Place]) -> bool:
 def _expanded(paths: tuple[str, ...] | list[str], places: Mapping[str, Place]) -> tuple[str, ...]:
     texts = {PLACEHOLDER.sub(lambda found: places[found[1]].path, path) for path in paths}
     return tuple(sorted(texts))
+
+
+def _net(grants: Grants, relays: Mapping[str, str]) -> Net:
+    names = sorted({name for text in grants.network if (name := relay_name(text))})
+    plain = {text for text in grants.network if not relay_name(text)}
+    via = {relay_destination(name): relays[name] for name in names}
+    return Net(connect=tuple(sorted({*plain, *via})), via=via)
 
 
 def _limits(bot: Bot, grants: Grants) -> Limits:

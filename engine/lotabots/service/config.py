@@ -16,7 +16,7 @@ from lotabots.model.codec.scalar import integer, prose
 from lotabots.model.codec.shape import Key, Shape
 from lotabots.model.names import OUTSIDE_FAMILIES
 from lotabots.policy.project_broker import LEASE_S
-from lotabots.service import hosting_config
+from lotabots.service import hosting_config, relay_config
 from lotabots.syntax.compose import compose
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ SHAPE: Final = Shape(
             integer(SHORTEST_LEASE_S, LONGEST_LEASE_S),
             "seconds after which the work of a process that shows no sign of life goes to another",
         ),
+        relay_config.KEY,
         *hosting_config.KEYS,
     ],
 )
@@ -84,6 +85,9 @@ class ServiceConfig:
 
     targets: tuple[Target, ...] = ()
     """What is looked at besides."""
+
+    relays: Mapping[str, str] = field(default_factory=dict)
+    """Where a ``{relay:NAME}`` of grants leads: ``host:port`` or ``unix:/absolute/path``."""
 
 
 def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
@@ -119,6 +123,7 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         {name: (root / place).resolve() for name, place in folders.items()},
         hosting_config.hosted(values),
         hosting_config.targets(values),
+        relay_config.configured(values, root),
     )
     return config, tuple(findings)
 

@@ -61,6 +61,11 @@ class StateFolder(NamedTuple):
         return self.root / "tools"
 
     @property
+    def doors(self) -> Path:
+        """Sockets by which bots reach the host."""
+        return self.root / "doors"
+
+    @property
     def address(self) -> Path:
         """Where the running service says how to reach it."""
         return self.root / "run.json"
@@ -68,7 +73,7 @@ class StateFolder(NamedTuple):
     def prepare(self) -> None:
         """Make the folder, for its owner only."""
         self.root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-        for folder in (self.keys, self.jobs):
+        for folder in (self.keys, self.jobs, self.doors):
             folder.mkdir(exist_ok=True, mode=PRIVATE)
 
     def engine_key(self) -> bytes:

@@ -16,6 +16,7 @@ from lotabots.adapters.sandbox.launch import Launcher
 from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level, RefusedError
 from lotabots.service.folder import StateFolder
+from lotabots.service.relay_config import relays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,7 @@ def executor_of(
         repositories=config.repositories,
         places=config.places,
         secrets=_secrets(),
+        relays=relays(config),
     )
     launcher, finding = proved(level)
     sandbox = Sandbox(launcher if finding.holds else None, level, finding.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lotabots.model.bot import MIB, Action, Bot, Constraints, Grants
-from lotabots.policy.grant_form import valid_destination
+from lotabots.policy.grant_form import relay_name, valid_destination, valid_way
 from lotabots.policy.project_kernel import (
     KernelPolicy,
     Limits,
@@ -20,6 +20,7 @@ PLACES = {
     "artifact": Place("/state/blobs/a"),
     "toolbox:test": Place("/state/tools/test", code=True),
 }
+RELAYS = {"mail": "mx.example.org:587", "monitor": "unix:/state/doors/monitor.sock"}
 
 
 def _project(grants: Grants, **secrets: str) -> Projection:
@@ -29,7 +30,13 @@ def _project(grants: Grants, **secrets: str) -> Projection:
         constraints=Constraints(timeout=900),
     )
     return project(
-        bot, grants, cwd="/state/jobs/1/out", places=PLACES, secrets=secrets, env={"LANG": "C"}
+        bot,
+        grants,
+        cwd="/state/jobs/1/out",
+        places=PLACES,
+        relays=RELAYS,
+        secrets=secrets,
+        env={"LANG": "C"},
     )
 
 
@@ -81,7 +88,22 @@ def test_no_grants_are_an_empty_policy() -> None:
             Grants(write=("{out}x",)),
             "path `{out}x` leaves the folder that `{out}` stands for",
         ),
-        (Grants(network=("example.org",)), "network grant `example.org` is not host:port"),
+        (
+            Grants(network=("example.org",)),
+            "network grant `example.org` is neither host:port nor {relay:NAME}",
+        ),
+        (
+            Grants(network=("{relay:mail}:25",)),
+            "network grant `{relay:mail}:25` is neither host:port nor {relay:NAME}",
+        ),
+        (
+            Grants(network=("{relay:chat}",)),
+            "relay `chat` leads nowhere; name its place under `relays` in lotabots.yaml",
+        ),
+        (
+            Grants(network=("{relay:mail}", "mail:80")),
+            "`mail:80` is a relay and a destination; grant one of them",
+        ),
         (Grants(secrets=("KEY",)), "secret `KEY` has no value"),
     ],
 )
@@ -92,6 +114,53 @@ def test_what_cannot_be_projected_is_a_problem(grants: Grants, problem: str) -> 
 def test_a_secret_does_not_replace_a_variable() -> None:
     problem = "secret `LANG` has the name of a plain variable"
     assert _project(Grants(secrets=("LANG",)), LANG="x").problems == (problem,)
+
+
+def test_a_relay_is_a_host_inside_that_leads_elsewhere() -> None:
+    policy = _project(Grants(network=("{relay:monitor}", "a:1", "{relay:mail}"))).policy
+    assert policy is not None
+    assert policy.net == Net(
+        connect=("a:1", "mail:80", "monitor:80"),
+        via={"mail:80": "mx.example.org:587", "monitor:80": "unix:/state/doors/monitor.sock"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("{relay:deploy-staging}", "deploy-staging"),
+        ("{relay:m2}", "m2"),
+        *((text, "") for text in ("{relay:}", "{relay}", "{relay:a}x", "x{relay:a}", "relay:a")),
+        *((text, "") for text in ("{relay:A}", "{relay:1}", "{relay:a_b}", "{relay:a:80}")),
+        *((text, "") for text in ("{relay:-a}", "{relay:a}\n", "{relay: a}", "{relay:\u0430}")),
+    ],
+)
+def test_only_the_exact_form_names_a_relay(text: str, name: str) -> None:
+    assert relay_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["a:1", "[::1]:443", "unix:/a", "unix:/a b/..c/d.sock"])
+def test_ways(text: str) -> None:
+    assert valid_way(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unix:a",
+        "unix:",
+        "unix:/",
+        "unix:/a/",
+        "unix:/a/../b",
+        "unix:/..",
+        "unix:/a\0",
+        "/a",
+        "a",
+        "",
+    ],
+)
+def test_no_ways(text: str) -> None:
+    assert not valid_way(text)
 
 
 @pytest.mark.parametrize("text", ["a:1", "10.0.0.1:65535", "[::1]:443", "a-b.example:80"])

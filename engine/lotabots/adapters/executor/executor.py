@@ -51,7 +51,8 @@ class Settings(NamedTuple):
 
     `bots` and `requirements` are folders of the workspace; `tools`, `jobs` and `state` are
     LotaBots' own. `repositories` maps the names in events to bare repositories, `places` further
-    placeholders of grants to folders, `secrets` their names to values.
+    placeholders of grants to folders, `secrets` their names to values, `relays` their names to
+    where they lead: ``host:port`` or ``unix:/absolute/path``.
     """
 
     bots: Path
@@ -62,6 +63,7 @@ class Settings(NamedTuple):
     repositories: Mapping[str, Path]
     places: Mapping[str, Path]
     secrets: Mapping[str, str]
+    relays: Mapping[str, str]
 
 
 class Sandbox(NamedTuple):
@@ -198,6 +200,7 @@ class SandboxExecutor:
             entry,
             {name: self._toolbox(name) for name in granted},
             self._places(bot, action.grants),
+            self._settings.relays,
             self._settings.secrets,
         )
 

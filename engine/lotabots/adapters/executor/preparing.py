@@ -16,6 +16,7 @@ from lotabots.adapters.executor.interpreter import own_interpreter, system_libra
 from lotabots.adapters.files.blobs import BlobError
 from lotabots.model.bot import Grants
 from lotabots.policy.contract import VERSION
+from lotabots.policy.grant_form import relay_destination, relay_name
 from lotabots.policy.project_kernel import Place, project
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class UnfitError(Exception):
 class Station(NamedTuple):
     """Everything about an action that is the same for all of its jobs.
 
-    `places` are the placeholders with a fixed place, `secrets` the values of granted secrets.
+    `places` are the placeholders with a fixed place, `relays` say where each ``{relay:NAME}``
+    leads, `secrets` are the values of granted secrets.
     """
 
     bot: Bot
@@ -55,6 +57,7 @@ class Station(NamedTuple):
     entry: EntryPoint
     toolboxes: Mapping[str, Toolbox]
     places: Mapping[str, Path]
+    relays: Mapping[str, str]
     secrets: Mapping[str, str]
 
 
@@ -87,12 +90,17 @@ def toolboxes_of(grants: Grants) -> tuple[str, ...]:
     return tuple(name.removeprefix(prefix) for name in names)
 
 
+def relays_of(grants: Grants) -> tuple[str, ...]:
+    """The relays that the grants name."""
+    return tuple(sorted({name for text in grants.network if (name := relay_name(text))}))
+
+
 def check(station: Station) -> None:
     """Prove that a job of this action could be prepared.
 
     Raises:
-        UnfitError: a placeholder without a place, a secret without a value, a program that is
-            not granted.
+        UnfitError: a placeholder or a relay without a place, a secret without a value, a program
+            that is not granted.
     """
     nowhere = dict.fromkeys(("out", "artifact", "artifacts", *REPOSITORY), (_FOR_CHECKING,))
     policy = _policy(station, nowhere, cwd="/")
@@ -190,6 +198,7 @@ def _policy(station: Station, given: Mapping[str, tuple[str, ...]], *, cwd: str)
         _granted(station, given, programs=programs, libraries=tuple(f"{{{one}}}" for one in code)),
         cwd=cwd,
         places={**packages, **code},
+        relays=station.relays,
         secrets=station.secrets,
         env={**_ENV, "PATH": ":".join(path)},
     )
@@ -284,6 +293,7 @@ def _document(station: Station, job: Job, material: Material) -> bytes:
         "toolbox": {box.name: str(box.packages) for box in boxes},
         "programs": {name: path for box in boxes for name, path in sorted(box.programs.items())},
         "places": {name: str(path) for name, path in sorted(station.places.items())},
+        "relays": {name: relay_destination(name) for name in relays_of(station.action.grants)},
     }
     if material.repository is not None:
         paths["repository"] = str(material.repository)

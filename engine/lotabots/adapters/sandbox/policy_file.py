@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.policy.grant_form import valid_destination
+from lotabots.policy.grant_form import valid_destination, valid_way
 from lotabots.policy.project_kernel import VERSION, KernelPolicy, Limits, Net
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MEMBERS: Final = (
     "limits",
 )  # fmt: skip
 _PATHS: Final = ("read", "runtime", "write", "exec")
-_NET: Final = ("connect", "bind")
+_NET: Final = ("connect", "bind", "via")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MAX_PORT: Final = 65_535
 _MAX_LIMIT: Final = 2**40
@@ -62,7 +62,11 @@ def from_plain(value: object) -> KernelPolicy:
     return KernelPolicy(
         **members,
         dev=tuple(value.get("dev", ())),
-        net=Net(connect=tuple(net.get("connect", ())), bind=tuple(net.get("bind", ()))),
+        net=Net(
+            connect=tuple(net.get("connect", ())),
+            bind=tuple(net.get("bind", ())),
+            via=dict(net.get("via", {})),
+        ),
         env=dict(value.get("env", {})),
         limits=Limits(**value.get("limits", {})),
     )
@@ -144,6 +148,24 @@ def _net_errors(net: object) -> Iterator[str]:
     for port in bind:
         if not _is_count(port, _MAX_PORT):
             yield f"`net.bind` holds `{port}`, which is not a port"
+    yield from _via_errors(net.get("via", {}), connect)
+
+
+def _via_errors(via: object, connect: list[object]) -> Iterator[str]:
+    if not isinstance(via, dict):
+        yield "`net.via` must be an object"
+        return
+    for destination, way in via.items():
+        if destination not in connect:
+            yield (
+                f"`net.via` names `{destination}`, which is not granted; "
+                "add it to `net.connect`, or leave it out"
+            )
+        if not isinstance(way, str) or not valid_way(way):
+            yield (
+                f"`net.via` leads `{destination}` to `{way}`, "
+                "which is neither host:port nor unix:/absolute/path"
+            )
 
 
 def _env_errors(env: object) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Inside, a destination appears under its own address: a literal address is added to the loopback, a
 name gets an address of 127.77.0.0/16 and a line in the hosts file. Names are resolved outside, for
 each connection. A relay never reads what it carries, so there is nothing to trick by its content.
+A destination may lead to another host outside, or to a unix socket (`net.via`).
 """
 
 from __future__ import annotations
@@ -15,33 +16,48 @@ import select
 import signal
 import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.adapters.sandbox import kernel
+from lotabots.adapters.sandbox.dialer import CONNECT_TIMEOUT_S
 from lotabots.adapters.sandbox.namespace import join, listen
 from lotabots.adapters.sandbox.report import RefusedError
 from lotabots.adapters.sandbox.running import keep_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from lotabots.adapters.sandbox.dialer import Dialer
     from lotabots.policy.project_kernel import Net
 
 _MAX_CONNECTIONS: Final = 128
-_CONNECT_TIMEOUT_S: Final = 20
 _DRAIN_LOOK_S: Final = 0.01
 _CHUNK: Final = 65_536
 _NAMES: Final = ipaddress.ip_address("127.77.0.0")
 _LOCALHOST: Final = "127.0.0.1"
+_OWN_NAMES: Final = ("localhost", "sandbox")
+_UNIX: Final = "unix:"
 
 
 class Destination(NamedTuple):
-    """`text` is the grant; connections to `inside`:`port` in the sandbox go to `host`:`port`."""
+    """`text` is the grant; connections to `inside`:`port` in the sandbox go to `host`:`port`.
+
+    Or to where `via` says: ``host:port``, or ``unix:`` and a path.
+    """
 
     text: str
     host: str
     port: int
     inside: str
+    via: str = ""
+
+
+class _Target(NamedTuple):
+    """A destination as it is reported, and how it is reached."""
+
+    text: str
+    reach: Callable[[], socket.socket]
 
 
 def destinations(net: Net) -> tuple[Destination, ...]:
@@ -53,10 +69,9 @@ def destinations(net: Net) -> tuple[Destination, ...]:
     found: list[Destination] = []
     names: dict[str, str] = {}
     for text in dict.fromkeys(net.connect):
-        host, _, port = text.rpartition(":")
-        host = host.strip("[]")
+        host, port = _split(text)
         inside = _inside(host, names)
-        found.append(Destination(text, host, int(port), inside))
+        found.append(Destination(text, host, port, inside, net.via.get(text, "")))
     return tuple(found)
 
 
@@ -67,19 +82,33 @@ def hosts_file(found: Sequence[Destination]) -> str:
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
-def connect_outward(pid: int, found: Sequence[Destination], log: int) -> int:
+def socket_paths(found: Sequence[Destination]) -> tuple[str, ...]:
+    """The unix sockets that the destinations lead to."""
+    ways = dict.fromkeys(one.via for one in found if one.via.startswith(_UNIX))
+    return tuple(way.removeprefix(_UNIX) for way in ways)
+
+
+def connect_outward(
+    pid: int, found: Sequence[Destination], *, log: int, dialer: Dialer | None
+) -> int:
     """Listen in the network of `pid` and relay to the hosts outside; the relay's process id.
+
+    `dialer` connects to the `socket_paths`, if there are any.
 
     Raises:
         RefusedError: an address cannot be offered inside.
     """
     listeners = listen(pid, [(one.inside, one.port) for one in found])
-    targets = [(one.text, (one.host, one.port)) for one in found]
+    targets = list(_outward(found, dialer))
 
     def run() -> None:
         _Service(log, "connect").serve(listeners, targets)
 
-    kept = [log, *(listener.fileno() for listener in listeners)]
+    kept = [
+        log,
+        *([dialer.fileno()] if dialer else []),
+        *(listener.fileno() for listener in listeners),
+    ]
     relay = _spawn(run, kept=kept)
     for listener in listeners:
         listener.close()
@@ -93,7 +122,7 @@ def connect_inward(pid: int, ports: Sequence[int], log: int) -> int:
         RefusedError: a port is taken.
     """
     listeners = [_outside(port) for port in ports]
-    targets = [(f"{_LOCALHOST}:{port}", (_LOCALHOST, port)) for port in ports]
+    targets = [_Target(f"{_LOCALHOST}:{port}", _tcp(_LOCALHOST, port)) for port in ports]
 
     def prepare() -> None:
         join(pid, "net", kernel.CLONE_NEWNET)
@@ -108,13 +137,33 @@ def connect_inward(pid: int, ports: Sequence[int], log: int) -> int:
     return relay
 
 
+def _split(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _outward(found: Sequence[Destination], dialer: Dialer | None) -> Iterator[_Target]:
+    paths = socket_paths(found)
+    for one in found:
+        if dialer is not None and one.via.startswith(_UNIX):
+            number = paths.index(one.via.removeprefix(_UNIX))
+            yield _Target(one.text, partial(dialer.connect, number))
+        else:
+            host, port = _split(one.via) if one.via else (one.host, one.port)
+            yield _Target(one.text, _tcp(host, port))
+
+
+def _tcp(host: str, port: int) -> Callable[[], socket.socket]:
+    return partial(socket.create_connection, (host, port), timeout=CONNECT_TIMEOUT_S)
+
+
 def _inside(host: str, names: dict[str, str]) -> str:
     if _is_address(host):
         address = ipaddress.ip_address(host)
         if address.is_unspecified or address.is_multicast:
             raise RefusedError(f"`{host}` is not the address of a host")
         return str(address)
-    if host == "localhost":
+    if host in _OWN_NAMES:
         return _LOCALHOST
     return names.setdefault(host, str(_NAMES + len(names) + 1))
 
@@ -172,9 +221,7 @@ class _Service:
         self._sending = 0
         self._changed = threading.Condition()
 
-    def serve(
-        self, listeners: Sequence[socket.socket], targets: Sequence[tuple[str, tuple[str, int]]]
-    ) -> None:
+    def serve(self, listeners: Sequence[socket.socket], targets: Sequence[_Target]) -> None:
         """Until SIGTERM, and then until nothing is on its way out any more."""
         for listener, target in zip(listeners, targets, strict=True):
             threading.Thread(target=self._accept, args=(listener, target), daemon=True).start()
@@ -186,7 +233,7 @@ class _Service:
             while self._sending or waiting.poll(0):
                 self._changed.wait(_DRAIN_LOOK_S)
 
-    def _accept(self, listener: socket.socket, target: tuple[str, tuple[str, int]]) -> None:
+    def _accept(self, listener: socket.socket, target: _Target) -> None:
         while True:
             self._slots.acquire()
             # Counted before it leaves the listener's queue: it is always in one of the two.
@@ -208,12 +255,11 @@ class _Service:
             self._sending += change
             self._changed.notify_all()
 
-    def _carry(self, near: socket.socket, target: tuple[str, tuple[str, int]]) -> None:
-        text, address = target
-        note = {"kind": self._kind, "target": text, "result": "granted"}
+    def _carry(self, near: socket.socket, target: _Target) -> None:
+        note = {"kind": self._kind, "target": target.text, "result": "granted"}
         sending = _Once(lambda: self._count(-1))
         try:
-            with near, socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S) as far:
+            with near, target.reach() as far:
                 _note(self._log, note)
                 far.settimeout(None)
                 outward = (near, far) if self._kind == "connect" else (far, near)

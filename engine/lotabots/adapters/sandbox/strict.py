@@ -14,6 +14,7 @@ import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.adapters.sandbox import bubblewrap, disk, kernel, landlock, mounts, relay, stage
+from lotabots.adapters.sandbox.dialer import Dialer
 from lotabots.adapters.sandbox.filters import strict_filter
 from lotabots.adapters.sandbox.programs import choose
 from lotabots.adapters.sandbox.report import RefusedError
@@ -60,6 +61,8 @@ def start(request: Request, stdin: int) -> Running:
     programs = choose(request.argv[0], request.policy, plan)
     found = relay.destinations(request.policy.net)
     devices = frozenset(os.stat(path).st_dev for path in request.policy.write)  # noqa: PTH116
+    sockets = relay.socket_paths(found)
+    dialer = Dialer(sockets) if sockets else None
     binds, tool = _unprivileged(plan.binds, request)
     # Each once: bubblewrap 0.8 stumbles over a link that is there already.
     links = tuple(dict.fromkeys((*plan.links, *programs.links)))
@@ -73,7 +76,7 @@ def start(request: Request, stdin: int) -> Running:
         root_fd = os.pidfd_open(root)
         _expect_ready(started)
         agent.begin(root)
-        log, relays = _relays(root, found, request)
+        log, relays = _relays(root, found, request, dialer)
         _go(started, request.argv[0])
         return Running(
             root=root,
@@ -227,15 +230,17 @@ def _memory_folders(binds: Sequence[Bind]) -> list[str]:
 
 
 def _relays(
-    root: int, found: Sequence[relay.Destination], request: Request
+    root: int, found: Sequence[relay.Destination], request: Request, dialer: Dialer | None
 ) -> tuple[int, list[int]]:
     log, write = os.pipe()
     relays: list[int] = []
     if found:
-        relays.append(relay.connect_outward(root, found, write))
+        relays.append(relay.connect_outward(root, found, log=write, dialer=dialer))
     if request.policy.net.bind:
         relays.append(relay.connect_inward(root, request.policy.net.bind, write))
     os.close(write)
+    if dialer is not None:
+        dialer.close()
     return log, relays
 
 
