@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lotabots.service.wire import Service
 
 FINDINGS = 1
+
+log = logging.getLogger(__name__)
 
 
 @click.command("run")
@@ -35,7 +38,22 @@ FINDINGS = 1
     metavar="URL",
     help="Use this server, which must have the configuration of `lotabots nats config`.",
 )
-def command(workspace: Path | None, *, roles: str | None, join: bool, server: str | None) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Tell people on standard output and log lines of text on standard error; or log "
+    "everything, as a JSON object a line.",
+)
+def command(
+    workspace: Path | None,
+    *,
+    roles: str | None,
+    join: bool,
+    server: str | None,
+    log_format: str,
+) -> None:
     """Run the service until SIGTERM or Ctrl-C: decide events, run jobs, keep the audit log.
 
     Starts a nats-server of its own on loopback, unless --nats names one. The rules must be free
@@ -47,7 +65,8 @@ def command(workspace: Path | None, *, roles: str | None, join: bool, server: st
     from lotabots.service.wire import ROLES, SHARED, Service  # noqa: PLC0415
     from lotabots.service.workers import executor_of  # noqa: PLC0415
 
-    configure()
+    configure(style=log_format)
+    say = Sayer(log_format)
     chosen: tuple[str, ...] = SHARED if join else ROLES
     if roles is not None:
         chosen = tuple(role.strip() for role in roles.split(","))
@@ -66,15 +85,33 @@ def command(workspace: Path | None, *, roles: str | None, join: bool, server: st
         if join:
             service.join = service.folder.running()["url"]
             with executor_of(found, config) as service.executor:
-                asyncio.run(_serve(service))
+                asyncio.run(_serve(service, say))
         else:
             with Lock(service.folder), executor_of(found, config) as service.executor:
-                asyncio.run(_serve(service))
+                asyncio.run(_serve(service, say))
     except (BusyError, NotRunningError) as error:
         fail(str(error))
 
 
-async def _serve(service: Service) -> None:
+class Sayer:
+    """Says what the service itself has to say: to people, or as records of the log."""
+
+    def __init__(self, log_format: str) -> None:
+        self._to_log = log_format == "json"
+        if self._to_log:
+            log.setLevel(logging.INFO)
+
+    def __call__(
+        self, event: str, words: str, *, level: int = logging.INFO, **fields: object
+    ) -> None:
+        """Say `words`, or log `event` with its `fields`."""
+        if self._to_log:
+            log.log(level, event, extra=fields)
+        else:
+            click.echo(words)
+
+
+async def _serve(service: Service, say: Sayer) -> None:
     from lotabots.adapters.files.auditlog import AuditLogError  # noqa: PLC0415
     from lotabots.adapters.nats.connection import SetupError  # noqa: PLC0415
     from lotabots.adapters.nats.server import ServerError  # noqa: PLC0415
@@ -95,12 +132,7 @@ async def _serve(service: Service) -> None:
     try:
         async with service:
             starting = None
-            fleet = service.checked.fleet
-            click.echo(
-                f"lotabots serves {fleet.settings.name} ({len(fleet.bots)} bots) at {service.url}; "
-                f"state in {service.config.state}"
-            )
-            click.echo("ready; Ctrl-C ends it")
+            await _announce(service, say)
             calm_collector()
             await service.run(stop)
     except (ServerError, SetupError, AuditLogError) as error:
@@ -113,7 +145,26 @@ async def _serve(service: Service) -> None:
         if others is not None or known is None:
             raise
         fail(str(_first(known)))
-    click.echo("stopped; what was in flight continues at the next start")
+    say("service.stopped", "stopped; what was in flight continues at the next start")
+
+
+async def _announce(service: Service, say: Sayer) -> None:
+    """Say where the service is, which bots cannot run here, and that it is ready."""
+    from lotabots.service.readiness import in_words, unfit  # noqa: PLC0415
+    from lotabots.service.wire import WORKER  # noqa: PLC0415
+
+    fleet, url, state = service.checked.fleet, service.url, str(service.config.state)
+    name, count = fleet.settings.name, len(fleet.bots)
+    bots = "1 bot" if count == 1 else f"{count} bots"
+    words = f"lotabots serves {name} ({bots}) at {url}; state in {state}"
+    say("service.serves", words, fleet=name, bots=count, url=url, state=state)
+    if WORKER in service.roles and service.executor is not None:
+        # It compares every file of the toolboxes, once: not on the loop, which has to answer.
+        found = await asyncio.to_thread(unfit, fleet, service.executor)
+        if found:
+            words = in_words(found, fleet)
+            say("service.cannot_run", words, level=logging.WARNING, bots=found, code="LR408")
+    say("service.ready", "ready; Ctrl-C ends it")
 
 
 def _first(error: BaseException) -> BaseException:

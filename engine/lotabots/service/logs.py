@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Final
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
 
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -14,18 +16,40 @@ class Fields(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        extra = {name: value for name, value in vars(record).items() if name not in _OWN}
-        if record.exc_info:
-            extra["exception"] = self.formatException(record.exc_info)
         fields = "".join(
-            f" {name}={json.dumps(value, default=str)}" for name, value in sorted(extra.items())
+            f" {name}={json.dumps(value, default=str)}"
+            for name, value in sorted(_fields(record).items())
         )
         time = self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z")
         return f"{time} {record.levelname.lower()} {record.getMessage()}{fields}"
 
 
-def configure(level: int = logging.WARNING) -> None:
-    """Log to standard error from now on."""
+class Documents(logging.Formatter):
+    """A JSON object a line: ``time`` (RFC 3339), ``level``, ``event``, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        at = datetime.fromtimestamp(record.created, UTC)
+        always = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        return json.dumps(always | _fields(record) | always, default=str)
+
+
+STYLES: Final = MappingProxyType({"text": Fields, "json": Documents})
+
+
+def configure(level: int = logging.WARNING, *, style: str = "text") -> None:
+    """Log to standard error from now on, in one of `STYLES`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(Fields())
+    handler.setFormatter(STYLES[style]())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {name: value for name, value in vars(record).items() if name not in _OWN}
+    if record.exc_info:
+        extra["exception"] = logging.Formatter().formatException(record.exc_info)
+    return extra

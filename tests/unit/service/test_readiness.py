@@ -1,0 +1,89 @@
+"""Which bots cannot run here, and how that is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lotabots.model.load import load
+from lotabots.service.readiness import in_words, unfit
+
+if TYPE_CHECKING:
+    from lotabots.model.fleet import Fleet
+    from lotabots.policy.contract import Job
+    from lotabots.runtime.ports import OnLine, RunReport
+
+NO_PROGRAM = "no bots/*/manifest.yaml is that of `{}`"
+
+
+class Refusing:
+    """An executor that refuses some actions, `Bot.action` to the reason, and runs none."""
+
+    def __init__(self, refused: dict[str, str]) -> None:
+        self._refused = refused
+
+    def refusal(self, bot: str, action: str, /) -> str:
+        return self._refused.get(f"{bot}.{action}", "")
+
+    async def run(self, job: Job, /, *, on_line: OnLine) -> RunReport:
+        raise AssertionError(job, on_line)
+
+
+def fleet_of(*bots: str) -> Fleet:
+    files = {
+        "rules/fleet.yaml": "fleet: {name: x, rollout: one}\nphases: [one, two]\n",
+        **{f"rules/bots/{n}.yaml": text for n, text in enumerate(bots)},
+    }
+    return load({path: text.encode() for path, text in files.items()}).fleet
+
+
+def bot(name: str, *actions: str, more: str = "") -> str:
+    listed = ", ".join(f"{{name: {action}, command: {action}}}" for action in actions)
+    return f"bot: {{name: {name}{more}}}\nactions: [{listed}]\n"
+
+
+def test_a_fleet_that_can_run_is_silent():
+    fleet = fleet_of(bot("ABot", "a"), bot("BBot", "b"))
+    assert unfit(fleet, Refusing({})) == {}
+    assert in_words({}, fleet) == ""
+
+
+def test_bots_with_the_same_reason_are_named_together():
+    fleet = fleet_of(bot("ABot", "a"), bot("BBot", "b"), bot("CBot", "c"), bot("DBot", "d"))
+    refused = {f"{n}.{n[0].lower()}": NO_PROGRAM.format(n) for n in ("ABot", "BBot")}
+    found = unfit(fleet, Refusing(refused | {"DBot.d": "secret `KEY` has no value"}))
+    assert found == {
+        "ABot": "no bots/*/manifest.yaml is that of `ABot`",
+        "BBot": "no bots/*/manifest.yaml is that of `BBot`",
+        "DBot": "secret `KEY` has no value",
+    }
+    assert in_words(found, fleet) == (
+        "3 of 4 enabled bots cannot run here, their jobs would be dead letters (LR408): "
+        "ABot, BBot (no bots/*/manifest.yaml is that of the bot); "
+        "DBot (secret `KEY` has no value)"
+    )
+
+
+def test_a_bot_that_can_do_a_part_is_named_with_the_action_that_it_cannot_do():
+    fleet = fleet_of(bot("ABot", "make", "ship"))
+    found = unfit(fleet, Refusing({"ABot.ship": "no entry point `ship`"}))
+    assert found == {"ABot.ship": "no entry point `ship`"}
+    assert in_words(found, fleet) == (
+        "1 of 1 enabled bots cannot run here, their jobs would be dead letters (LR408): "
+        "ABot.ship (no entry point `ship`)"
+    )
+
+
+def test_bots_that_get_no_jobs_are_left_out():
+    fleet = fleet_of(
+        bot("ABot", "a", more=", enabled: false"),
+        bot("BBot", "b", more=", phase: two"),
+        bot("CBot", "c", more=", phase: one"),
+        bot("DBot"),
+    )
+    refused = {f"{n}.{n[0].lower()}": "no" for n in ("ABot", "BBot", "CBot")}
+    assert unfit(fleet, Refusing(refused)) == {"CBot": "no"}
+
+
+def test_the_line_stays_a_line_whatever_a_reason_holds():
+    fleet = fleet_of(bot("ABot", "a"))
+    assert "\n" not in in_words({"ABot": "bad\n\x1b[2J"}, fleet)
