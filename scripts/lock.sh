@@ -39,3 +39,7 @@ compile lock --group lock "$@"
 for tools in requirements/toolbox-*.in; do
     compile "$(basename "$tools" .in)" "$tools" -c requirements/dev.txt "$@"
 done
+
+# What the tests give to the bots: projects that were not written here, and what they need.
+compile tests-projects requirements/tests-projects.in --no-deps "$@"
+compile tests-wheelhouse requirements/tests-wheelhouse.in -c requirements/dev.txt "$@"

@@ -19,6 +19,7 @@ import neutral
 import process
 import sbom
 import source
+import tags
 import wheel
 from failure import BuildError
 
@@ -67,6 +68,7 @@ class Bot:
         tree = self.work / "tree"
         repository = source.Repository(paths["programs"]["git"], paths["repository"])
         moment = min(max(repository.checkout(commit, tree), EARLIEST), LATEST)
+        tags.tell(repository, commit, tree)
         log = backend.build(tree, self.work, tools=self.tools, moment=moment)
         built = wheel.take(self.work / "dist", self.out)
         parts = self.out / f"{built.path.stem}.cdx.json"

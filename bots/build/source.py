@@ -59,6 +59,17 @@ class Repository:
         _compare(entries, folder)
         return moment
 
+    def describe(self, commit: str) -> str:
+        """``<tag>-<commits since then>-g<id>`` by the nearest tag with a digit; empty without one.
+
+        The id is cut at a fixed length, so that equal histories give equal text.
+        """
+        options = ("--tags", "--long", "--abbrev=12", "--match=*[0-9]*")
+        try:
+            return self._run("describe", *options, commit).decode(errors="replace").strip()
+        except BuildError:
+            return ""
+
     def _moment(self, commit: str) -> int:
         """Seconds since 1970, from the commit itself."""
         if self._run("cat-file", "-t", commit).strip() != b"commit":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bots.yards import yard
 from executor.workshop import build_toolbox, launcher, workshop
 
-__all__ = ["build_toolbox", "launcher", "workshop"]
+__all__ = ["build_toolbox", "launcher", "workshop", "yard"]
