@@ -42,6 +42,19 @@ PATH = "begin it with `/` or a placeholder like `{out}/`, and leave out `..`"
             "network grant `example.org:0` is not host:port",
             "name one host and one port from 1 to 65535, like `mirror.example.org:443`",
         ),
+        *(
+            (
+                f"network: ['{text}']",
+                f"network grant `{text}` is not `{{relay:NAME}}`",
+                "write `{relay:NAME}` alone, the name of small letters, digits and `-`",
+            )
+            for text in ("{relay}", "{relay:Mail}", "{relay:mail}:25", "{mail}", "{relya:mail}")
+        ),
+        (
+            "read: ['{relay:mail}']",
+            "`{relay:mail}` is a destination, not a path",
+            "grant it under `network`",
+        ),
     ],
 )
 def test_a_grant_that_cannot_be_kept_is_an_error_with_its_cure(

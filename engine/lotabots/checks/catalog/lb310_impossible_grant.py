@@ -7,9 +7,9 @@ a place that may be written: each is known before anything runs. A bot could pla
 may write, so nothing else is shown to it from below there.
 
 The engine itself knows ``{out}``, ``{artifact}``, ``{artifacts}``, ``{repository}`` (or
-``{source}``), ``{bot}``, ``{python}``, ``{state}``, ``{wheelhouse}`` and ``{toolbox:NAME}``. Other
-words stand for the places that the service configuration names; only there it shows whether they
-exist.
+``{source}``), ``{bot}``, ``{python}``, ``{state}``, ``{wheelhouse}`` and ``{toolbox:NAME}``, and among
+destinations ``{relay:NAME}``. Other words stand for the places that the service configuration names;
+only there it shows whether they exist, and where a relay leads.
 
 ## Bad
 ```yaml
@@ -25,7 +25,7 @@ actions:
     grants:
       read: ['{toolbx:test}', ../plans, '{out}/plans']
       write: ['{out}']
-      network: ['*:*']
+      network: ['*:*', '{relay}']
       secrets: [../token]
 ```
 ```text
@@ -33,6 +33,7 @@ rules/bots/testbot.yaml:10:14: error[LB310] unknown placeholder `{toolbx:test}`
 rules/bots/testbot.yaml:10:31: error[LB310] path `../plans` is neither absolute nor begins with a placeholder
 rules/bots/testbot.yaml:10:41: error[LB310] `{out}/plans` lies below the write grant `{out}`
 rules/bots/testbot.yaml:12:17: error[LB310] network grant `*:*` is not host:port
+rules/bots/testbot.yaml:12:24: error[LB310] network grant `{relay}` is not `{relay:NAME}`
 rules/bots/testbot.yaml:13:17: error[LB310] `../token` is no name of a secret
 ```
 
@@ -50,7 +51,7 @@ actions:
     grants:
       read: ['{toolbox:test}', /srv/plans, '{plans}']
       write: ['{out}']
-      network: ['reports.example.org:443']
+      network: ['reports.example.org:443', '{relay:mail}']
       secrets: [token]
 ```
 """
@@ -68,6 +69,7 @@ from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.policy.grant_form import (
     PLACEHOLDER,
     path_faults,
+    relay_name,
     valid_destination,
     whole_file_system,
     within,
@@ -85,6 +87,7 @@ KNOWN: Final = (
 )
 """Placeholders that the engine gives a place, by itself or on most hosts."""
 TOOLBOX: Final = "toolbox"
+RELAY: Final = "relay"
 LETTERS_TO_SWAP: Final = 6
 """A shorter word with one other letter is mostly another word: `stage` is not `state`."""
 
@@ -164,6 +167,8 @@ def _of_placeholder(name: str) -> Iterator[tuple[str, str]]:
     family, colon, rest = name.partition(":")
     if not _WORD.fullmatch(family) or (colon and not _WORD.fullmatch(rest)):
         yield f"`{{{name}}}` is no placeholder", _FORM
+    elif family == RELAY:
+        yield f"`{{{name}}}` is a destination, not a path", "grant it under `network`"
     elif family == TOOLBOX and not colon:
         yield f"`{{{name}}}` does not say which toolbox", "write `{toolbox:NAME}`"
     elif family in KNOWN and colon:
@@ -174,12 +179,12 @@ def _of_placeholder(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_destination(text: str) -> tuple[str, str] | None:
-    """What is wrong with a destination. A placeholder for one is for the service to resolve."""
-    whole = PLACEHOLDER.fullmatch(text)
-    if whole:
-        return next(_of_placeholder(whole[1]), None)
-    if valid_destination(text):
+    """What is wrong with a destination."""
+    if relay_name(text) or valid_destination(text):
         return None
+    if "{" in text:
+        cure = "write `{relay:NAME}` alone, the name of small letters, digits and `-`"
+        return f"network grant `{text}` is not `{{relay:NAME}}`", cure
     cure = "name one host and one port from 1 to 65535, like `mirror.example.org:443`"
     return f"network grant `{text}` is not host:port", cure
 

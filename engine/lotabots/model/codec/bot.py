@@ -107,7 +107,12 @@ _GRANTS: Final = Shape(
         Key("read", "read", _PATHS, "paths that may be read"),
         Key("write", "write", _PATHS, "paths that may be written"),
         Key("exec", "exec", _PATHS, "programs that may be run"),
-        Key("network", "network", listing(RESOURCE, unique=str), "destinations, as `host:port`"),
+        Key(
+            "network",
+            "network",
+            listing(RESOURCE, unique=str),
+            "destinations: `host:port`, `{relay:NAME}`",
+        ),
         Key("secrets", "secrets", listing(RESOURCE, unique=str), "names of secrets handed over"),
         Key("memory", "memory", size(), "bytes of memory"),
         Key("processes", "processes", integer(1, 32_768), "processes and threads at a time"),
