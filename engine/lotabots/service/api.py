@@ -291,5 +291,6 @@ def _event_row(sequence: int, found: str, token: str, delivery: Any) -> dict[str
         "type": delivery.subject.split(".", 4)[4],
         "source": source_of(delivery.subject),
         "at": delivery.stored_at.isoformat(),
+        "causes": delivery.headers.get(CAUSE, "").split(),
         "payload": _payload(delivery.body),
     }
