@@ -8,6 +8,7 @@ import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -63,8 +64,10 @@ def command(
     if not envelope["id"].isprintable():
         fail("an id is printable text")
     asyncio.run(_send(workspace, sender, envelope))
-    click.echo(envelope["id"])
-    click.echo("accepted; `lotabots why` with this id says what was decided", err=True)
+    ident: str = envelope["id"]
+    click.echo(ident)
+    # Standard output is the id alone, for scripts.
+    click.echo(f"accepted; `lotabots why {quote(ident)}` says what was decided", err=True)
 
 
 def _payload(text: str) -> Any:  # noqa: ANN401 - JSON

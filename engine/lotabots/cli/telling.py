@@ -45,6 +45,7 @@ class Teller:
         self._color = color
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
+        self._refusal = ""
         self._events = 0
 
     @property
@@ -57,6 +58,9 @@ class Teller:
         self._events += 1
         explained = [self._explain(scene, verdict) for verdict in scene.decision.verdicts]
         self._counts.update(found.outcome for found in explained)
+        self._refusal = self._refusal or next(
+            (found.code for found in explained if found.outcome in REFUSALS), ""
+        )
         shown = [e for e in explained if not (self._quiet and e.outcome == "ignore")]
         if self._json:
             return json.dumps(_document(scene, shown), ensure_ascii=False) + "\n"
@@ -64,12 +68,13 @@ class Teller:
         return "\n".join([*lines, ""]) + "\n"
 
     def summary(self) -> str:
-        """How many events, and how many verdicts of each kind."""
+        """How many events, how many verdicts of each kind; where to read about a refusal."""
         if self._json:
             return ""
         counts = ", ".join(f"{self._counts[word]} {word}" for word in COLORS if self._counts[word])
         noun = "event" if self._events == 1 else "events"
-        return f"{self._events} {noun}: {counts or 'nothing to decide'}\n"
+        more = f"more about a code: `lotabots explain {self._refusal}`\n" if self._refusal else ""
+        return f"{self._events} {noun}: {counts or 'nothing to decide'}\n{more}"
 
     def _explain(self, scene: Scene, verdict: Any) -> Explanation:  # noqa: ANN401 - the union
         try:
@@ -87,7 +92,7 @@ class Teller:
         name = self._style(clean(decision.event_type) or "unreadable event", bold=True)
         arrow = "   └ " if scene.cause is not None else ""
         note = f"  {self._style(clean(scene.note), fg='cyan')}" if scene.note else ""
-        return f"{arrow}{name} from {clean(decision.source)}{note}"
+        return f"{arrow}{name} from {clean(decision.source) or 'nobody'}{note}"
 
     def _lines(self, found: Explanation) -> list[str]:
         wide, wider, narrow = _WIDTHS

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from lotabots.cli.options import format_option, workspace_option
-from lotabots.cli.service import ask
+from lotabots.cli.service import ask, folder_of
+from lotabots.diagnostics.terminal import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lotabots.adapters.files.blobs import BlobStore
+
+LAST_LINES: Final = 5
 
 
 @click.command("why")
@@ -21,8 +26,11 @@ if TYPE_CHECKING:
 def command(ident: str, *, workspace: Path | None, style: str) -> None:
     """Say what was decided about the event ID (or the event of the job ID), by which rule.
 
-    Also what became of each of its jobs, attempt by attempt.
+    Also what became of each of its jobs, attempt by attempt, with the end of the log of those
+    that went wrong.
     """
+    from lotabots.adapters.files.blobs import BlobStore  # noqa: PLC0415 - `--help` needs none
+
     spans = ask(workspace, "trace", id=ident)["spans"]
     event = spans[0]
     jobs = [span for span in spans if span["kind"] == "job" and _belongs(span, event)]
@@ -32,8 +40,9 @@ def command(ident: str, *, workspace: Path | None, style: str) -> None:
     click.echo(f"{event['type']} from {event['source']}, id {event['id'] or '(none)'}")
     for verdict in event.get("verdicts", []):
         click.echo(_verdict(verdict))
+    store = BlobStore(folder_of(workspace).blobs)
     for job in jobs:
-        click.echo(_job(job))
+        click.echo(job_in_words(job, store))
 
 
 def _belongs(job: dict[str, Any], event: dict[str, Any]) -> bool:
@@ -48,10 +57,11 @@ def _verdict(verdict: dict[str, Any]) -> str:
     reason = verdict.get("reason") or verdict.get("action", "")
     target = verdict["target"] or "the event"
     place = f"  ({path}:{line})" if path else ""
-    return f"  {target:20} {verdict['verdict']:12} {code:6} {reason}{place}"
+    return clean(f"  {target:20} {verdict['verdict']:12} {code:6} {reason}{place}")
 
 
-def _job(job: dict[str, Any]) -> str:
+def job_in_words(job: dict[str, Any], store: BlobStore) -> str:
+    """A job, its attempts and its outcome; of an attempt that went wrong, the end of its log."""
     lines = [f"  job {job['job']}: {job['bot']}.{job['action']}"]
     for attempt in job["attempts"]:
         report = attempt.get("report")
@@ -61,7 +71,23 @@ def _job(job: dict[str, Any]) -> str:
             lines += [
                 f"      line {v['line']}: {v['code']} {v['reason']}" for v in attempt["violations"]
             ]
+            if report["status"] or report["limit"] or attempt["violations"]:
+                lines += _end_of_log(report["log"], store)
     outcome = job.get("outcome")
     if outcome is not None:
         lines.append(f"    {outcome['outcome']} {outcome['code']} {outcome['reason']}".rstrip())
-    return "\n".join(lines)
+    return "\n".join(map(clean, lines))
+
+
+def _end_of_log(digest: str, store: BlobStore) -> list[str]:
+    """What the bot wrote to standard error, the last lines of it, if that is stored here."""
+    from lotabots.adapters.files.blobs import BlobError  # noqa: PLC0415 - as in `command`
+
+    try:
+        path = store.path(digest)
+        written = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+    except (BlobError, OSError):
+        return []
+    more = f" (the last {LAST_LINES} of {len(written)} lines; all: {path})"
+    heading = f"      log{more if len(written) > LAST_LINES else ''}"
+    return [heading, *(f"      | {line}" for line in written[-LAST_LINES:])]

@@ -183,3 +183,17 @@ def test_quiet_leaves_out_what_nothing_happens_to_in_every_format(
     event = workspace / "examples/events/12-near-miss-lint.json"
     done = lotabots("decide", "-C", workspace, "--quiet", "--format", "json", event)
     assert verdicts(done, "gate.release-staging") == []
+
+
+def test_what_is_no_event_is_refused_with_the_way_to_what_an_event_is(
+    workspace: Path, lotabots: Lotabots
+) -> None:
+    done = lotabots("decide", "-C", workspace, "-", stdin='{"type": "build.completed"}')
+    assert done.exit_code == REFUSED
+    assert done.output == (
+        "unreadable event from nobody\n"
+        "  reject      the event                LR001 object missing required field `id`\n"
+        "\n"
+        "1 event: 1 reject\n"
+        "more about a code: `lotabots explain LR001`\n"
+    )
