@@ -235,8 +235,12 @@ def state(book: Book, release: str, running: Collection[str]) -> State:
 
 
 def listed(book: Book) -> list[Release]:
-    """The releases that are still there, newest first."""
-    there = [one for one in book.releases.values() if not one.pruned]
+    """The releases that are still there, and those that were bad, newest first."""
+    there = [
+        one
+        for one in book.releases.values()
+        if not one.pruned or one.discarded is not None or one.withdrawn is not None
+    ]
     return sorted(there, key=lambda one: -one.number)[:LISTED]
 
 
