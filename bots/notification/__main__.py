@@ -43,7 +43,8 @@ def main() -> None:
     job = json.load(sys.stdin, parse_float=Decimal)
     places = {name: Path(path) for name, path in job["paths"]["places"].items()}
     try:
-        told = table.read(places["channels"]).deliveries(job["event"])
+        known = table.read(places["channels"], job["paths"]["relays"])
+        told = known.deliveries(job["event"])
     except TableError as error:
         sys.exit(f"nobody was told: {error}")
     record = Record(places["state"], job["idempotency_key"])

@@ -19,12 +19,12 @@ class UndeliveredError(Exception):
 
 
 def unreachable(destination: str, error: OSError | EOFError) -> UndeliveredError:
-    """A network error in words. What is not granted looks as if it did not exist."""
+    """A network error in words. A relay that leads nowhere looks like a server that hangs up."""
     verify = getattr(error, "verify_message", "")
     if verify:
         return UndeliveredError(f"the certificate of `{destination}` is not trusted: {verify}")
     if isinstance(error, TimeoutError):
         return UndeliveredError(f"`{destination}` does not answer in time")
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    cure = "; is it among the `network` grants, and up?"
+    cure = "; is it up, and does its relay lead there?"
     return UndeliveredError(f"`{destination}` cannot be reached ({said}){cure}")

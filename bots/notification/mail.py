@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import quopri
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from datetime import datetime
@@ -54,6 +55,17 @@ def _header(text: str) -> str:
     return Header(text, "utf-8").encode(linesep="\r\n")
 
 
+class _ByRelay(smtplib.SMTP):
+    """Connects to the relay; the certificate must still be that of the host in the table."""
+
+    def __init__(self, channel: Channel, *, timeout: float) -> None:
+        self._relay = channel.relay
+        super().__init__(channel.host, channel.port, local_hostname=OWN_NAME, timeout=timeout)
+
+    def _get_socket(self, _host: str, _port: int, timeout: float) -> socket.socket:
+        return socket.create_connection(self._relay, timeout)
+
+
 class Session:
     """A session with a mail server; nothing is said before the connection is private."""
 
@@ -86,9 +98,7 @@ class Session:
     def _connect(self) -> smtplib.SMTP:
         channel = self._channel
         context = ssl.create_default_context(cafile=str(channel.ca))
-        smtp = smtplib.SMTP(
-            channel.host, channel.port, local_hostname=OWN_NAME, timeout=self._timeout
-        )
+        smtp = _ByRelay(channel, timeout=self._timeout)
         try:
             smtp.starttls(context=context)
             if channel.user:

@@ -20,6 +20,7 @@ MAX_CHANNELS = 8
 MAX_DELIVERIES = 50
 MAX_NAME = 128
 MAX_PORT = 65_535
+_RELAYS = {"smtp": "mail", "webhook": "chat"}
 _PORTS = {"http": 80, "https": 443}
 _SERVER = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
@@ -31,12 +32,15 @@ _TEXT = re.compile(r"[ -~]{1,128}", re.ASCII)
 class Channel(NamedTuple):
     """A way to tell people: a mail server (`sender`, `user`), or a webhook (`path`).
 
-    `ca` is the file with the certificates that its server's one must come from; None without TLS.
+    `host` and `port` are what its server is called: its certificate must name that host.
+    Connections go to `relay`, which leads there. `ca` is the file with the certificates that the
+    server's one must come from; None without TLS.
     """
 
     name: str
     host: str
     port: int
+    relay: tuple[str, int]
     ca: Path | None
     path: str = ""
     sender: str = ""
@@ -44,7 +48,7 @@ class Channel(NamedTuple):
 
     @property
     def destination(self) -> str:
-        """``host:port``, as a grant names it."""
+        """``host:port``, as the table names it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -75,8 +79,8 @@ class Table(NamedTuple):
         return tuple(dict.fromkeys(fit or self.otherwise))
 
 
-def read(folder: Path) -> Table:
-    """The table in `folder`.
+def read(folder: Path, relays: dict[str, str]) -> Table:
+    """The table in `folder`; `relays` are those that the job may use, and where they are.
 
     Raises:
         TableError: it cannot be read or has a mistake.
@@ -89,7 +93,7 @@ def read(folder: Path) -> Table:
     _known(document, "the table", needed=("version", "channels", "otherwise"), more=("routes",))
     if document["version"] != 1:
         raise TableError(f"{FILE}: this NotificationBot reads tables of version 1")
-    channels = _channels(document["channels"], folder)
+    channels = _channels(document["channels"], folder, relays)
     routes = tuple(_route(one, channels) for one in _list(document.get("routes", []), "`routes`"))
     table = Table(routes, _tell(document["otherwise"], channels, "`otherwise`"))
     if len({one for route in table.routes for one in route.tell}) > MAX_DELIVERIES:
@@ -104,25 +108,38 @@ def _fits(route: Route, event: dict[str, Any]) -> bool:
     return all(name in payload and payload[name] == value for name, value in route.where.items())
 
 
-def _channels(found: object, folder: Path) -> dict[str, Channel]:
+def _channels(found: object, folder: Path, relays: dict[str, str]) -> dict[str, Channel]:
     if not isinstance(found, dict) or not 0 < len(found) <= MAX_CHANNELS:
         raise TableError(f"{FILE}: `channels` are 1 to {MAX_CHANNELS} tables")
-    return {name: _channel(name, one, folder) for name, one in found.items()}
+    return {name: _channel(name, one, folder, relays) for name, one in found.items()}
 
 
-def _channel(name: str, found: object, folder: Path) -> Channel:
+def _channel(name: str, found: object, folder: Path, relays: dict[str, str]) -> Channel:
     what = f"channel `{name}`"
     kind = found.get("kind") if isinstance(found, dict) else None
     if kind == "smtp":
-        _known(found, what, needed=("kind", "server", "from", "ca"), more=("user",))
-        return _mail_channel(name, found, folder)
+        _known(found, what, needed=("kind", "server", "from", "ca"), more=("user", "relay"))
+        return _mail_channel(name, found, folder, _relay(found, relays, what))
     if kind == "webhook":
-        _known(found, what, needed=("kind", "url"), more=("ca",))
-        return _webhook_channel(name, found, folder)
+        _known(found, what, needed=("kind", "url"), more=("ca", "relay"))
+        return _webhook_channel(name, found, folder, _relay(found, relays, what))
     raise TableError(f'{FILE}: {what}: `kind` is "smtp" or "webhook"')
 
 
-def _mail_channel(name: str, found: Any, folder: Path) -> Channel:  # noqa: ANN401 - TOML
+def _relay(found: Any, relays: dict[str, str], what: str) -> tuple[str, int]:  # noqa: ANN401 - TOML
+    name = _text(found.get("relay", _RELAYS[found["kind"]]), f"{what}: `relay`")
+    if name not in relays:
+        raise TableError(f"{FILE}: {what}: relay `{name}` is not among the `network` grants")
+    host, _, port = relays[name].rpartition(":")
+    return host, int(port)
+
+
+def _mail_channel(
+    name: str,
+    found: Any,  # noqa: ANN401 - TOML
+    folder: Path,
+    relay: tuple[str, int],
+) -> Channel:
     what = f"channel `{name}`"
     server = _SERVER.fullmatch(_text(found["server"], f"{what}: `server`"))
     if server is None or not 0 < int(server[2]) <= MAX_PORT:
@@ -134,10 +151,15 @@ def _mail_channel(name: str, found: Any, folder: Path) -> Channel:  # noqa: ANN4
     user = _text(found["user"], f"{what}: `user`") if "user" in found else ""
     ca = _ca(found["ca"], folder, what)
     host = server[1].strip("[]")
-    return Channel(name, host, int(server[2]), ca, sender=sender, user=user)
+    return Channel(name, host, int(server[2]), relay, ca, sender=sender, user=user)
 
 
-def _webhook_channel(name: str, found: Any, folder: Path) -> Channel:  # noqa: ANN401 - TOML
+def _webhook_channel(
+    name: str,
+    found: Any,  # noqa: ANN401 - TOML
+    folder: Path,
+    relay: tuple[str, int],
+) -> Channel:
     what = f"channel `{name}`"
     url = found["url"]
     if not isinstance(url, str) or _PRINTABLE.fullmatch(url) is None:
@@ -155,7 +177,7 @@ def _webhook_channel(name: str, found: Any, folder: Path) -> Channel:  # noqa: A
         raise TableError(f"{FILE}: {what}: `ca` belongs to a URL of HTTPS, and only to one")
     ca = _ca(found["ca"], folder, what) if private else None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Channel(name, parts.hostname, port, ca, path=path)
+    return Channel(name, parts.hostname, port, relay, ca, path=path)
 
 
 def _ca(found: object, folder: Path, what: str) -> Path:

@@ -6,10 +6,12 @@ import base64
 import hmac
 import http.client
 import json
+import socket
 import ssl
 import time
 from hashlib import sha256
 from http import HTTPStatus
+from http.client import HTTP_PORT, HTTPS_PORT
 from typing import TYPE_CHECKING, Any
 
 import wording
@@ -64,7 +66,7 @@ def post(channel: Channel, body: bytes, *, key: str, secret: str, timeout: float
 
 
 def _ask(channel: Channel, body: bytes, headers: dict[str, str], timeout: float) -> int:
-    connection = _connection(channel, timeout)
+    connection = _ByRelay(channel, timeout=timeout)
     try:
         connection.request("POST", channel.path, body=body, headers=headers)
         answer = connection.getresponse()
@@ -74,11 +76,21 @@ def _ask(channel: Channel, body: bytes, headers: dict[str, str], timeout: float)
         connection.close()
 
 
-def _connection(channel: Channel, timeout: float) -> http.client.HTTPConnection:
-    if channel.ca is None:
-        return http.client.HTTPConnection(channel.host, channel.port, timeout=timeout)
-    context = ssl.create_default_context(cafile=str(channel.ca))
-    return http.client.HTTPSConnection(channel.host, channel.port, timeout=timeout, context=context)
+class _ByRelay(http.client.HTTPConnection):
+    """Connects to the relay; `Host` and the certificate are those of the host in the table."""
+
+    def __init__(self, channel: Channel, *, timeout: float) -> None:
+        super().__init__(channel.host, channel.port, timeout=timeout)
+        self._channel = channel
+        self.default_port = HTTP_PORT if channel.ca is None else HTTPS_PORT
+
+    def connect(self) -> None:
+        """A connection to the server, private if the channel says so."""
+        channel = self._channel
+        self.sock = socket.create_connection(channel.relay, self.timeout)
+        if channel.ca is not None:
+            context = ssl.create_default_context(cafile=str(channel.ca))
+            self.sock = context.wrap_socket(self.sock, server_hostname=channel.host)
 
 
 def _headers(body: bytes, *, key: str, secret: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from socketserver import BaseServer
 
     from executor.workshop import Outcome, Workshop
+    from lotabots.adapters.executor.executor import SandboxExecutor
     from lotabots.model.fleet import Fleet
 
 USER, PASSWORD = "lotabots", "correct-horse-battery"
@@ -53,14 +54,14 @@ otherwise = ["mail: all@example.org"]
 
 [channels.mail]
 kind = "smtp"
-server = "localhost:{mail}"
+server = "localhost:587"
 from = "LotaBots <lotabots@example.org>"
 user = "lotabots"
 ca = "ca.pem"
 
 [channels.chat]
 kind = "webhook"
-url = "http://localhost:{chat}/hooks/lotabots?v=1"
+url = "http://localhost/hooks/lotabots?v=1"
 
 """
 ROUTES = """
@@ -314,7 +315,7 @@ def _running(server: BaseServer) -> Iterator[None]:
 
 @dataclass
 class Office:
-    """NotificationBot under its own rules, but for the ports of its two granted destinations."""
+    """NotificationBot under its own rules, with relays to two servers."""
 
     workshop: Workshop
     mail: MailServer
@@ -328,9 +329,7 @@ class Office:
 
     def table(self, routes: str = ROUTES, *, channels: str = CHANNELS) -> None:
         """Write the table."""
-        ports = channels.replace("{mail}", str(self.mail_port))
-        text = ports.replace("{chat}", str(self.chat_port)) + routes
-        (self.folder / "channels.toml").write_text(text, encoding="utf-8")
+        (self.folder / "channels.toml").write_text(channels + routes, encoding="utf-8")
 
     def run(
         self,
@@ -342,14 +341,16 @@ class Office:
         **fields: Any,  # noqa: ANN401 - of a job
     ) -> Outcome:
         """What becomes of telling people about an event."""
-        executor = self.workshop.executor(self.fleet(timeout))
+        executor = self.executor(timeout)
         assert executor.refusal("NotificationBot", action) == ""
         given = FAILED_BUILD if payload is None else payload
         cause = job(given, type=event, bot="NotificationBot", action=action, **fields)
         return self.workshop.run(executor, cause)
 
-    def fleet(self, timeout: int = 60) -> Fleet:
-        return _regranted(self.mail_port, self.chat_port, timeout)
+    def executor(self, timeout: int = 60) -> SandboxExecutor:
+        ports = {"mail": self.mail_port, "chat": self.chat_port}
+        self.workshop.relays = {name: f"localhost:{port}" for name, port in ports.items()}
+        return self.workshop.executor(_hurried(timeout))
 
     def forget(self) -> None:
         """Lose the record of what was sent."""
@@ -433,17 +434,11 @@ def statuses(payload: Mapping[str, Any]) -> dict[str, str]:
 
 
 @cache
-def _regranted(mail: int, chat: int, timeout: int) -> Fleet:
+def _hurried(timeout: int) -> Fleet:
     files = workspace()
-    changes = {
-        "localhost:2587": f"localhost:{mail}",
-        "localhost:2588": f"localhost:{chat}",
-        "timeout: 60": f"timeout: {timeout}",
-    }
     text = files[RULES].decode()
-    for before, after in changes.items():
-        assert before in text
-        text = text.replace(before, after)
+    assert "timeout: 60" in text
+    text = text.replace("timeout: 60", f"timeout: {timeout}")
     loaded = load({**files, RULES: text.encode()})
     assert not loaded.diagnostics, loaded.diagnostics
     return loaded.fleet

@@ -135,16 +135,15 @@ def test_a_server_that_is_down_is_tried_again_and_only_that_one(desk: Office):
 
 def test_a_server_that_nobody_runs_is_an_error_that_may_pass(desk: Office):
     with MailServer(desk.mail.identity).serving() as server:
-        port = desk.mail_port = server.port
-    desk.table()
+        desk.mail_port = server.port
     ran = desk.run()
     payload = told(ran, status=75)
     assert statuses(payload) == {"dev@example.org": "failed", "builds": "delivered"}
-    assert f"`localhost:{port}`" in payload["deliveries"][0]["error"]
+    assert "`localhost:587`" in payload["deliveries"][0]["error"]
     tried = [one for one in ran.report.entries if one["kind"] == "connect"]
     assert {one["target"]: one["result"] for one in tried} == {
-        f"localhost:{port}": "failed",
-        f"localhost:{desk.chat_port}": "granted",
+        "mail:80": "failed",
+        "chat:80": "granted",
     }
 
 
@@ -160,7 +159,7 @@ def test_a_receiver_that_hangs_holds_no_other(desk: Office):
 
 
 def test_two_runs_of_one_job_at_the_same_time_tell_once(desk: Office):
-    executor = desk.workshop.executor(desk.fleet())
+    executor = desk.executor()
     cause = job(FAILED_BUILD, type="build.failed", bot="NotificationBot", action="notify")
 
     async def both_runs() -> list[Outcome]:
@@ -211,22 +210,39 @@ def test_a_server_that_offers_no_privacy_gets_no_mail(desk: Office):
     assert [one.split()[0].upper() for one in desk.mail.said] == ["EHLO"]
 
 
-def test_a_destination_that_is_not_granted_cannot_be_reached_and_is_reported(desk: Office):
+def test_the_table_names_hosts_and_the_relays_say_where_they_are(desk: Office, tmp_path: Path):
+    desk.mail.identity = named = identity(tmp_path, "mail.example.org")
+    (desk.folder / "ca.pem").write_bytes(named.certificate.read_bytes())
+    chat = desk.chat = Receiver(named)
+    channels = CHANNELS.replace("localhost:587", "mail.example.org:587").replace(
+        'http://localhost/hooks/lotabots?v=1"', 'https://mail.example.org/hooks"\nca = "ca.pem"'
+    )
+    with chat.serving() as server:
+        desk.chat_port = server.port
+        desk.table(channels=channels)
+        ran = desk.run()
+    assert told(ran)["outcome"] == "success"
+    assert len(desk.mail.received) == 1
+    assert [one.headers["Host"] for one in chat.requests] == ["mail.example.org"]
+    reached = {one["target"] for one in ran.report.entries if one["kind"] == "connect"}
+    assert reached == {"mail:80", "chat:80"}
+
+
+def test_no_table_leads_anywhere_else(desk: Office):
     other = Receiver()
     with other.serving() as server:
-        port = server.port
-        for name in (f"localhost:{port}", f"127.0.0.1:{port}", "example.org", "192.0.2.1"):
-            url = f'"http://{name}/"\n'
-            desk.table(
-                channels=CHANNELS.replace('"http://localhost:{chat}/hooks/lotabots?v=1"', url)
-            )
-            ran = desk.run(job=name)
-            payload = told(ran, status=75)
-            assert statuses(payload) == {"dev@example.org": "delivered", "builds": "failed"}
-            assert "is it among the `network` grants" in payload["deliveries"][1]["error"]
-            reached = {one["target"] for one in ran.report.entries if one["kind"] == "connect"}
-            assert reached == {f"localhost:{desk.mail_port}"}
+        for name in (f"localhost:{server.port}", f"127.0.0.1:{server.port}", "192.0.2.1"):
+            desk.table(channels=CHANNELS.replace("http://localhost/", f"http://{name}/"))
+            assert told(desk.run(job=name))["outcome"] == "success"
+            assert desk.chat.requests[-1].headers["Host"] == name
     assert other.requests == []
+
+
+def test_a_channel_may_take_another_relay_that_is_granted(desk: Office):
+    desk.table(channels=CHANNELS.replace('kind = "webhook"', 'kind = "webhook"\nrelay = "mail"'))
+    payload = told(desk.run(), status=75)
+    assert statuses(payload) == {"dev@example.org": "delivered", "builds": "failed"}
+    assert desk.chat.requests == []
 
 
 def test_a_receiver_that_says_no_for_good_is_not_asked_again(desk: Office):
@@ -243,7 +259,7 @@ def test_a_receiver_that_says_no_for_good_is_not_asked_again(desk: Office):
         "builds": "delivered",
     }
     error = payload["deliveries"][0]["error"]
-    assert error == f"`localhost:{desk.mail_port}` answered 550: no such user \ufffd[31m"
+    assert error == "`localhost:587` answered 550: no such user \ufffd[31m"
     assert told(desk.run(attempt=2)) == payload
     assert [one.to for one in desk.mail.received] == ["here@example.org"]
 
@@ -380,9 +396,11 @@ tell = ["mail: next@example.org"]
         ('"ca.pem"', '"../ca.pem"', "`ca` is the name of a file beside the table"),
         ('"ca.pem"', '"none.pem"', "`ca` is the name of a file beside the table"),
         ('ca = "ca.pem"', 'ca = "ca.pem"\nverify = false', "channel `mail` has no `verify`"),
-        ("{mail}", "99999", "`server` is not host:port"),
+        ("localhost:587", "localhost:99999", "`server` is not host:port"),
         ("lotabots@example.org>", "lotabots>", "`from` is no mail address"),
         ("LotaBots <", "Lota\\nBcc: x <", "`from` is plain text"),
+        ('kind = "smtp"', 'kind = "smtp"\nrelay = "pager"', "relay `pager` is not among"),
+        ('kind = "webhook"', 'kind = "webhook"\nrelay = 1', "`relay` is plain text"),
         ("http:", "https:", "`ca` belongs to a URL of HTTPS"),
         ("http:", "file:", "no URL of HTTP or HTTPS"),
         ("http://localhost", "http://a:b@localhost", "no user and no fragment"),
@@ -394,7 +412,8 @@ tell = ["mail: next@example.org"]
 def test_a_table_with_a_mistake_tells_nobody(desk: Office, before: str, after: str, said: str):
     assert before in CHANNELS + ROUTES
     desk.table(ROUTES.replace(before, after), channels=CHANNELS.replace(before, after))
-    asked = {"paths": {"places": {"channels": str(desk.folder), "state": "/nowhere"}}}
+    places = {"channels": str(desk.folder), "state": "/nowhere"}
+    asked = {"paths": {"places": places, "relays": {"mail": "mail:80", "chat": "chat:80"}}}
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", ROOT / "bots/notification"],
         input=json.dumps({**asked, "event": {"type": "build.failed", "payload": {}}}),
@@ -416,7 +435,7 @@ def test_a_missing_table_fails_the_job(desk: Office):
 
 
 def test_as_many_channels_as_a_table_may_have_fit_into_the_limits(desk: Office):
-    channel = '[channels.c{n}]\nkind = "webhook"\nurl = "http://localhost:{chat}/{n}"\n'
+    channel = '[channels.c{n}]\nkind = "webhook"\nurl = "http://localhost/{n}"\n'
     more = "".join(channel.replace("{n}", str(n)) for n in range(7))
     mail = CHANNELS.partition("[channels.chat]")[0]
     tell = json.dumps(["mail: a@example.org", *(f"c{n}: a" for n in range(7))])

@@ -260,8 +260,13 @@ def test_it_reaches_its_two_servers_and_nobody_else(desk: Office, short_path: st
     Plane: kernel (a private network with a relay per grant).
     """
     script = """
-attempt("mail", lambda: connect(socket.AF_INET, ("127.0.0.1", given["mail"])))
-attempt("chat", lambda: connect(socket.AF_INET, ("127.0.0.1", given["chat"])))
+def address(name):
+    host, port = job["paths"]["relays"][name].split(":")
+    return host, int(port)
+attempt("mail", lambda: connect(socket.AF_INET, address("mail")))
+attempt("chat", lambda: connect(socket.AF_INET, address("chat")))
+attempt("mail server", lambda: connect(socket.AF_INET, ("127.0.0.1", given["mail"])))
+attempt("chat server", lambda: connect(socket.AF_INET, ("127.0.0.1", given["chat"])))
 attempt("tracker", lambda: connect(socket.AF_INET, ("127.0.0.1", given["tracker"])))
 attempt("tracker6", lambda: connect(socket.AF_INET6, ("::1", given["tracker"])))
 attempt("outside", lambda: connect(socket.AF_INET, ("192.0.2.1", 443)))
@@ -282,12 +287,10 @@ attempt("packet", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
             one.listen()
         ports = {"mail": desk.mail_port, "chat": desk.chat_port, "tracker": server.port}
         ran = rogue(desk, script, runner=short_path, **ports)
-    assert len(ran.tried) == 9
+    assert len(ran.tried) == 11
     assert ran.done == ["mail", "chat"]
     reached = [one["target"] for one in ran.outcome.report.entries if one["kind"] == "connect"]
-    assert sorted(reached) == sorted(
-        f"localhost:{port}" for port in (desk.mail_port, desk.chat_port)
-    )
+    assert sorted(reached) == ["chat:80", "mail:80"]
     assert tracker.requests == []
 
 
@@ -327,4 +330,4 @@ def test_the_rules_grant_two_destinations_and_a_folder_to_write():
         grants = action.grants
         assert (grants.read, grants.write) == (("{channels}",), ("{state}",))
         assert (grants.exec, grants.secrets) == (("{python}",), ("smtp", "chat"))
-        assert len(grants.network) == 2
+        assert grants.network == ("{relay:mail}", "{relay:chat}")
