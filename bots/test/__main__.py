@@ -79,11 +79,13 @@ class Bot:
         sys.path.append(str(self.tools))
         payload, paths = self.job["event"]["payload"], self.job["paths"]
         repository = Repository(paths["programs"]["git"], paths["repository"])
-        expected = sources.take(repository, payload["change"]["id"], self.project)
+        taken = sources.take(repository, payload["change"]["id"], self.project)
         artifact = payload["artifact"]
         supply = dependencies.Supply(self.tools, Path(paths["places"]["wheelhouse"]), self.site)
         unpacked = supply.unpack(Path(paths["artifacts"][artifact["digest"]]), artifact["name"])
-        (self.run / "tests").symlink_to(self.project / "tests")
+        lacking = supply.add(taken.asks)
+        for folder in taken.folders:
+            (self.run / folder).symlink_to(self.project / folder)
         suites = tomllib.loads((HERE / "suites.toml").read_text(encoding="utf-8"))
         record = ledger.Ledger({name: suite["seconds"] for name, suite in suites.items()})
         end = self.started + self.job["timeout_s"] - min(RESERVE_S, self.job["timeout_s"] / 4)
@@ -94,7 +96,7 @@ class Bot:
             record=record.take,
             deadline=lambda: min(end, record.deadline()),
         )
-        found = verdict.judge(record, ended, expected)
+        found = verdict.judge(record, ended, taken.expected).lacking(lacking)
         coverage = reached.NONE
         if record.finished is not None:
             try:

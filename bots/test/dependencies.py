@@ -7,15 +7,15 @@ from importlib.metadata import PathDistribution, distributions
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wheel
+from asked import GROUPS
 from failure import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from wheel import Unpacked
 
-FOR_TESTS = frozenset({"test", "tests", "testing"})
 SHOWN = 10
 
 
@@ -24,6 +24,7 @@ class Offer(NamedTuple):
 
     path: Path
     version: Any
+    is_pure: bool
 
 
 class Supply:
@@ -50,11 +51,24 @@ class Supply:
         Raises:
             UnfitError: something is missing; it is named.
         """
-        found = self._one(path, name, FOR_TESTS)
+        found = self._one(path, name, GROUPS)
         if self._missing:
             shown = ", ".join(f"`{one[:100]}`" for one in sorted(set(self._missing))[:SHOWN])
             raise UnfitError(f"the wheel needs {shown}, which toolbox and wheelhouse do not have")
         return found
+
+    def add(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Unpack those of these requirements that are there; the names of the others."""
+        names = []
+        for text in texts:
+            try:
+                need = self._packaging.Requirement(text)
+            except self._packaging.InvalidRequirement:
+                continue
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                self._get(need, optional=True)
+                names.append(self._utils.canonicalize_name(need.name))
+        return tuple(sorted({name for name in names if name not in self._here}))
 
     def _one(self, path: Path, name: str, extras: frozenset[str]) -> Unpacked:
         found = wheel.unpack(path, name, self._site, taken=self._names)
@@ -83,7 +97,11 @@ class Supply:
             if not fits and not optional:
                 self._missing.append(str(need))
             return
-        offers = [offer for offer in self._offered(name) if need.specifier.contains(offer.version)]
+        offers = [
+            offer
+            for offer in self._offered(name)
+            if need.specifier.contains(offer.version) and (offer.is_pure or not optional)
+        ]
         if offers:
             best = max(offers, key=lambda offer: offer.version)
             self._one(best.path, best.path.name, frozenset(need.extras))
@@ -93,11 +111,11 @@ class Supply:
     def _offered(self, name: str) -> Iterator[Offer]:
         for path in self._offers:
             try:
-                named, version, _, _ = self._utils.parse_wheel_filename(path.name)
+                named, version, _, tags = self._utils.parse_wheel_filename(path.name)
             except self._utils.InvalidWheelFilename:
                 continue
             if named == name:
-                yield Offer(path, version)
+                yield Offer(path, version, all(tag.platform == "any" for tag in tags))
 
 
 def version(tools: Path, name: str) -> str:

@@ -28,7 +28,7 @@ def main() -> None:
     # A project may have modules of these names. Its own come before those of the toolbox, but
     # after the standard library; a wheel that holds parts of the toolbox is not unpacked at all.
     del sys.modules["confine"], sys.modules["recorder"]
-    sys.path[-2:] = [site, tools, project, f"{project}/tests"]
+    sys.path[-2:] = [site, tools, project, *beside_tests(project)]
     os.set_inheritable(int(pipe), False)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     # Not below /tmp: our own folders may lie there, and TMPDIR is below RUN.
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def tests(record: Any, *, site: str, project: str, run: str) -> int:  # noqa: ANN401 - a plugin
-    """Run everything below ``tests``, and measure the code below `site`; pytest's exit status."""
+    """Run everything below `project`, and measure the code below `site`; pytest's exit status."""
     import coverage  # noqa: PLC0415 - only now on the path
     import pytest  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def tests(record: Any, *, site: str, project: str, run: str) -> int:  # noqa: AN
     )
     measured.start()
     arguments = [
-        f"{project}/tests",
+        *folders_of(project),
         *("-c", str(HERE / "pytest.ini"), f"--rootdir={project}", f"--basetemp={run}/basetemp"),
         *("--import-mode=importlib", "-p", "no:cacheprovider"),
         *("--continue-on-collection-errors", "--strict-config", "--color=no", "--tb=short", "-q"),
@@ -60,6 +60,25 @@ def tests(record: Any, *, site: str, project: str, run: str) -> int:  # noqa: AN
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def folders_of(project: str) -> list[str]:
+    """The folders that hold tests: all that there are."""
+    return sorted(str(path) for path in Path(project).iterdir() if path.is_dir())
+
+
+def beside_tests(project: str) -> list[str]:
+    """Where pytest by default finds what tests import from beside them: above their packages.
+
+    Here these places come last, so that nothing there hides what is tested.
+    """
+    found = dict.fromkeys(folders_of(project))
+    for folder in sorted(path for top in folders_of(project) for path in Path(top).rglob("**/")):
+        while (folder / "__init__.py").exists():
+            folder = folder.parent  # noqa: PLW2901 - upwards from there
+        found[str(folder)] = None
+    found.pop(project, None)
+    return list(found)
 
 
 if __name__ == "__main__":

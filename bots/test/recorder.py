@@ -114,7 +114,7 @@ class Recorder:
             if item.get_closest_marker(name):
                 return name
         for name in names:
-            if item.nodeid.startswith(f"{self._suites[name]['folder']}/"):
+            if item.nodeid.partition("/")[2].startswith(f"{self._suites[name]['folder']}/"):
                 return name
         return names[0]
 

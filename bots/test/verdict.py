@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 OK, TESTS_FAILED, NO_TESTS = 0, 1, 5
 NAMES = {2: "the run was interrupted", 3: "pytest failed", 4: "pytest was used wrongly"}
 SHOWN = 10
+MISSED = ("No module named", "fixture '")
 
 
 class Verdict(NamedTuple):
@@ -27,6 +28,15 @@ class Verdict(NamedTuple):
     def doubted(self, reason: str) -> Verdict:
         """The same, but not to be believed."""
         return self._replace(outcome="error", reasons=(*self.reasons, ("tests", reason)))
+
+    def lacking(self, names: Sequence[str]) -> Verdict:
+        """The same with a word on absent packages, if a module or fixture was missed."""
+        missed = any(sign in message for _, message in self.reasons for sign in MISSED)
+        if not names or not missed:
+            return self
+        shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
+        said = f"they ask for {shown}, which toolbox and wheelhouse do not have"
+        return self._replace(reasons=(*self.reasons, ("tests", said)))
 
     def count(self, *verdicts: str) -> int:
         """How many results have one of these verdicts."""
@@ -60,7 +70,7 @@ def _doubts(said: Ledger, ended: Ended, *, bad: int, found: Sequence[Result]) ->
             said.finished is None
         ),
         f"pytest was done with {said.finished}, the program with {status}": status != said.finished,
-        "there is no test in `tests`": status == NO_TESTS or not found,
+        "there is no test": status == NO_TESTS or not found,
         NAMES.get(status or 0, f"pytest ended with {status}"): status not in (OK, TESTS_FAILED),
         f"pytest ended with {status}, but {bad} tests did not pass": (status == OK) != (bad == 0),
         "every test was skipped": all(one.verdict == results.SKIPPED for one in found),

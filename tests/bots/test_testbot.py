@@ -174,8 +174,8 @@ def test_a_module_that_cannot_be_imported_does_not_hide_the_others(trial: Trial)
 
 
 @pytest.mark.parametrize(("files", "reason"), [
-    ({"tests/readme.txt": "x"}, "there is no test in `tests`"),
-    ({"test_a.py": GOOD}, "the commit has no folder `tests`"),
+    ({"tests/readme.txt": "x"}, "there is no test"),
+    ({"test_a.py": GOOD}, "the commit has no folder `tests` or `test`"),
     ({"tests/test_a.py": "import pytest\n@pytest.mark.skip\ndef test_a(): pass\n"},
      "every test was skipped"),
 ])  # fmt: skip
