@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +15,12 @@ from lotabots.cli.options import fail, workspace_at, workspace_option
 from lotabots.cli.service import config_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from lotabots.service.config import ServiceConfig
     from lotabots.service.wire import Service
+    from lotabots.service.workspace import Workspace
 
 FINDINGS = 1
 
@@ -28,7 +32,7 @@ log = logging.getLogger(__name__)
 @click.option(
     "--role",
     "roles",
-    help="What this process does, separated by commas: engine, worker, audit, ingress. "
+    help="What this process does, separated by commas: engine, worker, audit, ingress, host. "
     "[default: all; with --join engine,worker]",
 )
 @click.option("--join", is_flag=True, help="Share the work of the service that already runs here.")
@@ -63,7 +67,7 @@ def command(
     from lotabots.service.folder import BusyError, Lock, NotRunningError  # noqa: PLC0415
     from lotabots.service.logs import configure  # noqa: PLC0415
     from lotabots.service.wire import ROLES, SHARED, Service  # noqa: PLC0415
-    from lotabots.service.workers import executor_of  # noqa: PLC0415
+    from lotabots.service.workers import executor_of, sandbox_of  # noqa: PLC0415
 
     configure(style=log_format)
     say = Sayer(log_format)
@@ -77,6 +81,7 @@ def command(
         click.echo("the rules have errors; see `lotabots validate`", err=True)
         sys.exit(FINDINGS)
     config = config_of(found.root)
+    _check_hosting(config, found, explicitly=bool(roles) and "host" in chosen)
     if join and server:
         fail("--join takes the server of the service that runs already; leave --nats out")
     service = Service(found.checked, config, roles=chosen, server=server or "")
@@ -84,13 +89,25 @@ def command(
     try:
         if join:
             service.join = service.folder.running()["url"]
-            with executor_of(found, config) as service.executor:
-                asyncio.run(_serve(service, say))
+            lock: AbstractContextManager[object] = nullcontext()
         else:
-            with Lock(service.folder), executor_of(found, config) as service.executor:
-                asyncio.run(_serve(service, say))
+            lock = Lock(service.folder)
+        with lock, sandbox_of() as service.sandbox:
+            service.executor = executor_of(found, config, service.sandbox)
+            asyncio.run(_serve(service, say))
     except (BusyError, NotRunningError) as error:
         fail(str(error))
+
+
+def _check_hosting(config: ServiceConfig, found: Workspace, *, explicitly: bool) -> None:
+    """End with a message if what is to be hosted does not fit the rules."""
+    from lotabots.service.hosting_config import unknown_environments  # noqa: PLC0415
+    from lotabots.service.hosts import hosts_something  # noqa: PLC0415
+
+    for fault in unknown_environments(config.services, found.checked.fleet.events):
+        fail(f"lotabots.yaml: {fault}")
+    if explicitly and not hosts_something(config):
+        fail("there is nothing to host; add `services` to lotabots.yaml")
 
 
 class Sayer:
@@ -113,6 +130,8 @@ class Sayer:
 
 async def _serve(service: Service, say: Sayer) -> None:
     from lotabots.adapters.files.auditlog import AuditLogError  # noqa: PLC0415
+    from lotabots.adapters.hosting.host import HostError  # noqa: PLC0415
+    from lotabots.adapters.hosting.releases import ShelfError  # noqa: PLC0415
     from lotabots.adapters.nats.connection import SetupError  # noqa: PLC0415
     from lotabots.adapters.nats.server import ServerError  # noqa: PLC0415
     from lotabots.runtime.auditor import GapError  # noqa: PLC0415
@@ -135,7 +154,7 @@ async def _serve(service: Service, say: Sayer) -> None:
             await _announce(service, say)
             calm_collector()
             await service.run(stop)
-    except (ServerError, SetupError, AuditLogError) as error:
+    except (ServerError, SetupError, AuditLogError, HostError, ShelfError) as error:
         fail(str(error))
     except asyncio.CancelledError:
         if not stop.is_set():

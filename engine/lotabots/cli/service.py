@@ -34,13 +34,18 @@ def config_of(root: Path) -> ServiceConfig:
     return config
 
 
-def folder_of(workspace: Path | None) -> StateFolder:
-    """The state folder of a workspace."""
+def config_at(workspace: Path | None) -> ServiceConfig:
+    """The service configuration of the workspace that an option names."""
     try:
         root = find_root(workspace)
     except WorkspaceError as error:
         fail(str(error))
-    return StateFolder(config_of(root).state)
+    return config_of(root)
+
+
+def folder_of(workspace: Path | None) -> StateFolder:
+    """The state folder of a workspace."""
+    return StateFolder(config_at(workspace).state)
 
 
 def ask(workspace: Path | None, verb: str, **about: str) -> dict[str, Any]:

@@ -257,6 +257,9 @@ _ALL_STREAMS: Final = (
     *(CRON, STATE),
 )
 
+_HOST: Final = "lb.ctl.host.>"
+"""What the host puts on record; it may do nothing else on NATS."""
+
 _CORE_USERS: Final = (
     User("system", SYSTEM),
     User("admin", CORE, ("$JS.API.>",), (_inbox("admin"),)),
@@ -279,6 +282,7 @@ _CORE_USERS: Final = (
         looks_up=(OUTCOMES, ATTEMPTS, CONTROL),
     ),
     _guest("audit", pulls=AUDIT, looks_up=(AUDIT,)),
+    User("host", "HOST", (_HOST,), (_inbox("host"),), {_HOST: _HOST}),
 )
 
 

@@ -56,6 +56,7 @@ from lotabots.runtime.ticker import Ticker, schedule_messages
 from lotabots.runtime.worker import Desk, Limits, Worker
 from lotabots.service.api import Api
 from lotabots.service.folder import StateFolder
+from lotabots.service.hosts import Records, host_of, hosts_something
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
 from lotabots.service.ingress import GitIngress
 from lotabots.service.schedules import keep_schedules
@@ -66,14 +67,15 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from lotabots.adapters.executor.executor import Sandbox
     from lotabots.policy.checked import CheckedFleet
     from lotabots.runtime.ports import Executor
     from lotabots.service.config import ServiceConfig
 
 log = logging.getLogger(__name__)
 
-ENGINE, WORKER, AUDITOR, INGRESS = "engine", "worker", "audit", "ingress"
-ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS)
+ENGINE, WORKER, AUDITOR, INGRESS, HOST = "engine", "worker", "audit", "ingress", "host"
+ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS, HOST)
 SHARED: Final = (ENGINE, WORKER)
 """Roles that several processes can share; of the others one process is enough."""
 
@@ -94,6 +96,9 @@ class Service:
     checked: CheckedFleet
     config: ServiceConfig
     executor: Executor | None = None
+    sandbox: Sandbox | None = None
+    """In which releases run; without one nothing is hosted."""
+
     roles: tuple[str, ...] = ROLES
     join: str = ""
     """URL of the server of a service that runs already, whose work is shared."""
@@ -168,6 +173,8 @@ class Service:
             await self._auditor()
         if INGRESS in self.roles and self.config.repositories:
             await self._ingress()
+        if HOST in self.roles and self.sandbox is not None and hosts_something(self.config):
+            await self._host(self.sandbox)
         self._stack.push_async_callback(self._give_back)
 
     async def _own_server(self, files: ServerFiles) -> None:
@@ -331,6 +338,13 @@ class Service:
         sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
         self._loop("auditor", Auditor(inlet=inlet, sink=sink, reads=Reader(client)).run)
 
+    async def _host(self, sandbox: Sandbox) -> None:
+        records = Records(SystemClock())
+        ledger = await self._ledger(await self._connect("host"), "host")
+        publishing = await self._stack.enter_async_context(records.published(ledger))
+        await self._stack.enter_async_context(host_of(self.config, sandbox, records))
+        self._loop("host", lambda: _of(publishing))
+
     async def _ingress(self) -> None:
         client = await self._connect(outside_account(GIT_SOURCE))
         publish = await self._ledger(client, GIT_SOURCE)
@@ -352,6 +366,11 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+async def _of(task: asyncio.Task[None]) -> None:
+    """Whatever ends `task` early; a cancellation of the waiting leaves it alone."""
+    await asyncio.shield(task)
 
 
 async def _close(client: Client) -> None:

@@ -16,6 +16,7 @@ from lotabots.adapters.sandbox.launch import Launcher
 from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level, RefusedError
 from lotabots.service.folder import StateFolder
+from lotabots.service.hosts import incoming_places
 from lotabots.service.relay_config import relays
 
 if TYPE_CHECKING:
@@ -30,10 +31,18 @@ SECRET_PREFIX = "LOTABOTS_SECRET_"  # noqa: S105 - the name of variables, not a 
 
 
 @contextmanager
-def executor_of(
-    workspace: Workspace, config: ServiceConfig, *, level: Level = Level.STRICT
-) -> Iterator[SandboxExecutor]:
-    """The executor of a workspace; its launcher ends with the context."""
+def sandbox_of(level: Level = Level.STRICT) -> Iterator[Sandbox]:
+    """A sandbox for jobs and releases; its launcher ends with the context."""
+    launcher, finding = proved(level)
+    try:
+        yield Sandbox(launcher if finding.holds else None, level, finding.reason)
+    finally:
+        if launcher is not None:
+            launcher.close()
+
+
+def executor_of(workspace: Workspace, config: ServiceConfig, sandbox: Sandbox) -> SandboxExecutor:
+    """The executor of a workspace."""
     folder = StateFolder(config.state)
     folder.prepare()
     settings = Settings(
@@ -43,18 +52,12 @@ def executor_of(
         jobs=folder.jobs,
         state=folder.root / "bots",
         repositories=config.repositories,
-        places=config.places,
+        places={**incoming_places(config), **config.places},
         secrets=_secrets(),
         relays=relays(config),
     )
-    launcher, finding = proved(level)
-    sandbox = Sandbox(launcher if finding.holds else None, level, finding.reason)
-    try:
-        blobs = BlobStore(folder.blobs)
-        yield SandboxExecutor(workspace.checked.fleet, settings, sandbox=sandbox, blobs=blobs)
-    finally:
-        if launcher is not None:
-            launcher.close()
+    blobs = BlobStore(folder.blobs)
+    return SandboxExecutor(workspace.checked.fleet, settings, sandbox=sandbox, blobs=blobs)
 
 
 def proved(level: Level) -> tuple[Launcher | None, Finding]:

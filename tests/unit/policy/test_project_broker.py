@@ -100,6 +100,12 @@ def test_the_doors_of_outside_sources_are_what_their_pattern_may_emit():
     assert sorted(USERS["INGRESS_git"].doors) == ["lb.ev.ingress.git.change.pushed"]
 
 
+def test_the_host_can_do_nothing_but_put_on_record_what_it_did():
+    assert USERS["host"].doors == {"lb.ctl.host.>": "lb.ctl.host.>"}
+    assert USERS["host"].publish == ("lb.ctl.host.>",)
+    assert USERS["host"].subscribe == ("_INBOX_host.>",)
+
+
 def test_every_user_but_the_engine_and_the_admin_is_outside_the_core_account():
     assert [user.name for user in USERS.values() if user.account == "LB"] == ["admin", "engine"]
 
@@ -109,7 +115,7 @@ def test_nobody_may_publish_an_event_of_another_family():
         events = [subject for subject in core_subjects(user) if subject.startswith("lb.ev.")]
         if user.name == "engine":
             assert sorted(events) == ["lb.ev.engine.>", "lb.ev.gate.>"]
-        elif user.name in ("runner", "audit", "admin", "system"):
+        elif user.name in ("runner", "audit", "host", "admin", "system"):
             assert events == []
         else:
             assert len({source_of(subject) for subject in events}) <= 1

@@ -146,6 +146,13 @@ class Host:
             doorway = Doorway(door, self)
             self._stack.push_async_callback(doorway.close)
             await doorway.open(self.door(door.name))
+        self._stack.callback(self._note, "stopped")
+        self._note("started")
+
+    def _note(self, verb: str) -> None:
+        """Put on record what runs, and what the histories say: a line that is missing shows."""
+        sites = {site.hosted.name: site.summary() for site in self.sites.values()}
+        self.record(verb, {"services": sites})
 
     def _shelf(self, hosted: Hosted) -> Shelf:
         place = self.state / HOSTING / hosted.environment

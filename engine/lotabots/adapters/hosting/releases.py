@@ -7,6 +7,7 @@ halfway is put right when the shelf is opened. Methods block; they belong in a t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from contextlib import suppress
@@ -86,6 +87,11 @@ class Shelf:
     def place(self, release: str) -> Path:
         """The folder of a release."""
         return self._releases / release
+
+    def digest(self) -> str:
+        """The digest of the history as it is on disk."""
+        data = self._file.read_bytes() if self._file.exists() else b""
+        return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
     def seal(self, name: str, origin: Origin) -> str:
         """Make a release of the folder `name` in `incoming`, which is removed; its name.

@@ -128,6 +128,15 @@ class Site:
             "releases": [_row(one, book, running) for one in hosting.listed(book)],
         }
 
+    def summary(self) -> dict[str, Any]:
+        """What is active, how much of it runs, and what its history is known by."""
+        return {
+            "active": self.book.active or None,
+            "instances": self.instances,
+            "steps": self.book.length,
+            "history": self.shelf.digest(),
+        }
+
     async def release(self, incoming: str, origin: Origin) -> str:
         """Seal a folder and start it as a candidate; for the same job again, what it made.
 

@@ -1,0 +1,122 @@
+"""The role `host`: what the configuration says is hosted, and how its records get into the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
+
+from lotabots.adapters.clock import SystemClock
+from lotabots.adapters.hosting.host import Host, Plan, incoming
+from lotabots.runtime.ports import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from lotabots.adapters.executor.executor import Sandbox
+    from lotabots.runtime.ledger import Ledger
+    from lotabots.runtime.ports import Clock
+    from lotabots.service.config import ServiceConfig
+
+SUBJECT: Final = "lb.ctl.host"
+FLUSH_S: Final = 2.0
+"""How long the end of the host waits for the server to take the last records."""
+
+ASK_S: Final = 5.0
+SHOWN: Final = ("service", "environment", "listen", "release", "instances", "running")
+
+
+class Records:
+    """Publishes what the host did and refused, in order, until the server has it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: asyncio.Queue[Outgoing] = asyncio.Queue()
+
+    def __call__(self, verb: str, about: Mapping[str, Any]) -> None:
+        """Put on record; publishing goes on in the background."""
+        said = {"at": self._clock.now().isoformat(), **about}
+        self._waiting.put_nowait(Outgoing(f"{SUBJECT}.{verb}", json.dumps(said).encode()))
+
+    @contextlib.asynccontextmanager
+    async def published(self, ledger: Ledger) -> AsyncIterator[asyncio.Task[None]]:
+        """Publish as long as the context lasts; its end waits, within a bound, for the last ones.
+
+        The task ends only by an error that it cannot answer.
+        """
+        task = asyncio.create_task(self._publish(ledger))
+        try:
+            yield task
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._waiting.join()
+        finally:
+            task.cancel()
+
+    async def _publish(self, ledger: Ledger) -> None:
+        while True:
+            message = await self._waiting.get()
+            await ledger.store([message])
+            self._waiting.task_done()
+
+
+def hosts_something(config: ServiceConfig) -> bool:
+    """Whether there is anything for a host to do."""
+    return bool(config.services or config.targets)
+
+
+def host_of(config: ServiceConfig, sandbox: Sandbox, records: Records) -> Host:
+    """The host of a configuration."""
+    plan = Plan(config.services, config.targets)
+    state = config.state.absolute()
+    return Host(state, plan, sandbox=sandbox, clock=SystemClock(), record=records)
+
+
+async def hosted_now(config: ServiceConfig) -> list[dict[str, Any]]:
+    """What the configured services are at the moment, by the host's own word.
+
+    Each has its name, environment, address, active release and running instances; `running` is
+    false when no host answers, and then nothing is known of the release.
+    """
+    try:
+        found = await _ask(config.state / "doors")
+    except (OSError, ClientError, TimeoutError, ValueError):
+        found = []
+    known = {one["name"]: {**one, "running": True} for one in found}
+    nothing = {"release": None, "instances": 0, "running": False}
+    rows = (
+        known.get(one.name)
+        or {"service": one.service, "environment": one.environment, "listen": one.listen} | nothing
+        for one in config.services
+    )
+    return [{key: row[key] for key in SHOWN} for row in rows]
+
+
+def incoming_places(config: ServiceConfig) -> dict[str, Path]:
+    """The places ``releases:ENVIRONMENT``, where a job may put the tree of a new release."""
+    environments = sorted({one.environment for one in config.services})
+    places = {f"releases:{one}": incoming(config.state, one) for one in environments}
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return places
+
+
+async def _ask(doors: Path) -> list[dict[str, Any]]:
+    """The targets, through the door for those who only look."""
+    folder = os.open(doors, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # By way of the open folder: the path of a socket must be short.
+        connector = UnixConnector(f"/proc/self/fd/{folder}/monitor.sock")
+        async with (
+            ClientSession(connector=connector, timeout=ClientTimeout(ASK_S)) as session,
+            session.get("http://host/targets") as answer,
+        ):
+            found: list[dict[str, Any]] = json.loads(await answer.read())
+            return found
+    finally:
+        os.close(folder)
