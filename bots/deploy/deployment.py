@@ -14,7 +14,7 @@ from failure import BadError, MootError, UnfitError
 from task import Done, Task
 
 if TYPE_CHECKING:
-    from host import Release
+    from host import Release, Status
 
 AFTER_INSTALL_S = 120.0
 """What starting, checking, switching and giving up may take together."""
@@ -26,6 +26,8 @@ class Deployment(Task):
     def attempt(self) -> Done:
         """Install, start, look, switch; or go on where an earlier attempt of this job ended."""
         artifact = self.payload["artifact"]
+        self.incoming = Path(self.paths["places"][f"releases:{self.payload['environment']}"])
+        installing.clear(self.incoming)
         with self.step("verify"):
             path = self.paths["artifacts"].get(artifact["digest"])
             if path is None:
@@ -34,7 +36,7 @@ class Deployment(Task):
         before = self.ask_status()
         mine = before.made_by(self.key)
         if mine is not None:
-            return self._resume(mine)
+            return self._resume(mine, before)
         release = self._release(Path(path))
         self.check(release)
         previous = self.promote(release, before.active)
@@ -44,33 +46,33 @@ class Deployment(Task):
         """Have the release that this job made stopped for good, unless it is in service."""
         known = self.ask_status()
         mine = known.made_by(self.key)
-        if mine is not None and mine.state in {"candidate", "stopped"}:
+        if mine is not None and not mine.promoted and mine.state != "discarded":
             self.host.discard(mine.name, reason=reason, job=self.key)
 
-    def _resume(self, mine: Release) -> Done:
+    def _resume(self, mine: Release, known: Status) -> Done:
         """Finish what an earlier attempt of this job began. Nothing is done twice."""
         if mine.state == "active":
-            self.check(mine.name)
-            older = self.ask_status().before(mine.name)
-            return Done(mine.name, older and older.name, mine.name)
+            try:
+                self.check(mine.name)
+            except BadError as error:
+                raise BadError(
+                    f"`{mine.name}`, in service already, is not well: {error}"
+                ) from error
+            return Done(mine.name, known.back, mine.name)
         if mine.state == "discarded":
-            raise BadError(f"an earlier attempt of this job discarded `{mine.name}`")
-        if mine.state not in {"candidate", "stopped"}:
+            raise BadError(f"an earlier attempt of this job discarded it: {mine.reason}")
+        if mine.promoted:
             raise MootError(f"`{mine.name}`, which this job put in service, is `{mine.state}` now")
-        before = self.ask_status().active
         # The same job gets the release that it made, running; nothing is installed again.
         release = self._hand_over(installing.folder(self.key))
         self.check(release)
-        return Done(release, self.promote(release, before), release)
+        return Done(release, self.promote(release, known.active), release)
 
     def _release(self, path: Path) -> str:
         """Install the artifact and have it started."""
-        environment = self.payload["environment"]
-        incoming = Path(self.paths["places"][f"releases:{environment}"])
         wheelhouse = Path(self.paths["places"]["wheelhouse"])
-        installing.clear(incoming)
-        folder = incoming / installing.folder(self.key)
-        scratch = incoming / installing.scratch(self.key)
+        folder = self.incoming / installing.folder(self.key)
+        scratch = self.incoming / installing.scratch(self.key)
         sys.path.append(str(self.tools))
         try:
             with self.step("install"):
@@ -88,7 +90,7 @@ class Deployment(Task):
             return self._hand_over(folder.name)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            shutil.rmtree(folder, ignore_errors=True)  # the host has moved it, if it took it
+            shutil.rmtree(folder, ignore_errors=True)  # of no use any more, whatever came of it
 
     def _hand_over(self, folder: str) -> str:
         with self.step("start"):

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 STATES = frozenset({"candidate", "active", "spare", "stopped", "withdrawn", "discarded"})
-GOOD_BEFORE = frozenset({"spare", "stopped"})
-"""States of releases that were in service and not withdrawn."""
-
 START_S, SWITCH_S, ASK_S = 40.0, 60.0, 15.0
 """Starting waits for the release to accept connections; switching, until old requests are done."""
 
 TAIL_LINES, MAX_TAIL = 6, 700
-OK, CREATED, CONFLICT, UNSTARTED = 200, 201, 409, 422
+OK, CREATED, UNSTARTED = 200, 201, 422
 
 
 class Release(NamedTuple):
-    """A release, and the job that made it."""
+    """A release: the job that made it, whether it ever was in service, why it no longer can be."""
 
     name: str
     state: str
     job: str
+    promoted: bool
+    reason: str
 
 
 class Status(NamedTuple):
-    """All releases, the newest first, and the one in service."""
+    """All releases, the newest first; the one in service, and where a rollback from it goes."""
 
     active: str | None
+    back: str | None
     releases: tuple[Release, ...]
 
     def find(self, name: str) -> Release | None:
@@ -47,12 +47,6 @@ class Status(NamedTuple):
     def made_by(self, job: str) -> Release | None:
         """The release that a job made."""
         return next((one for one in self.releases if one.job == job), None)
-
-    def before(self, name: str) -> Release | None:
-        """The newest one that was in service before `name` and was not withdrawn."""
-        names = [one.name for one in self.releases]
-        older = self.releases[names.index(name) + 1 :] if name in names else ()
-        return next((one for one in older if one.state in GOOD_BEFORE), None)
 
 
 class Check(NamedTuple):
@@ -83,7 +77,8 @@ class Host:
         rows = said.get("releases")
         if not isinstance(rows, list):
             raise UnfitError("the host's answer has no list of releases")
-        return Status(_name_or_none(said, "active"), tuple(_release(row) for row in rows))
+        active, back = _name_or_none(said, "active"), _name_or_none(said, "back")
+        return Status(active, back, tuple(_release(row) for row in rows))
 
     def release(self, incoming: str, *, artifact: str, change: str, job: str) -> str:
         """Hand over a folder, to be sealed and started; the name of the release.
@@ -95,17 +90,13 @@ class Host:
         answer = self._door.ask("POST", f"{self._path}/releases", asked, within=START_S)
         return _name(_started(answer), "release")
 
-    def start(self, release: str, *, job: str) -> bool:
-        """Start a release again that was stopped; False if it was never in service.
+    def start(self, release: str, *, job: str) -> None:
+        """Start a release again that was stopped.
 
         Raises:
             BadError: it ended, or did not accept connections.
         """
-        answer = self._door.ask("POST", self._at(release, "start"), {"job": job}, within=START_S)
-        if answer.status == CONFLICT:
-            return False
-        _started(answer)
-        return True
+        _started(self._door.ask("POST", self._at(release, "start"), {"job": job}, within=START_S))
 
     def check(self, release: str) -> Check:
         """Have the health path of a release asked for, once."""
@@ -135,16 +126,19 @@ class Host:
 
 def _done(answer: Answer) -> dict[str, Any]:
     if answer.status not in (OK, CREATED):
-        raise UnfitError(answer.error)
+        raise UnfitError(_with_log(answer.error, answer))
     return answer.said
 
 
 def _started(answer: Answer) -> dict[str, Any]:
     if answer.status != UNSTARTED:
         return _done(answer)
+    raise BadError(_with_log(str(answer.said.get("error", "it did not start")), answer))
+
+
+def _with_log(reason: str, answer: Answer) -> str:
     tail = _tail(answer.said.get("log"))
-    reason = answer.said.get("error", "the release did not start")
-    raise BadError(f"{reason}; its last words: {tail}" if tail else str(reason))
+    return f"{reason}; its last words: {tail}" if tail else reason
 
 
 def _tail(log: object) -> str:
@@ -156,7 +150,8 @@ def _tail(log: object) -> str:
 def _release(row: object) -> Release:
     if not isinstance(row, dict) or row.get("state") not in STATES:
         raise UnfitError("the host's answer lists what is no release")
-    return Release(_name(row, "release"), row["state"], str(row.get("job", "")))
+    was, reason = row.get("promoted") is True, str(row.get("reason") or "")
+    return Release(_name(row, "release"), row["state"], str(row.get("job")), was, reason)
 
 
 def _name(said: dict[str, Any], member: str) -> str:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from failure import BadError, MootError, UnfitError
 from task import Done, Task
-
-if TYPE_CHECKING:
-    from host import Release, Status
 
 NO_REASON = "no reason given"
 
@@ -27,40 +22,27 @@ class Rollback(Task):
         found = known.find(bad)
         if found is None:
             raise UnfitError(f"the host knows no release `{bad}`")
-        if found.state == "withdrawn" and known.active is not None:
-            return self._repeat(bad, known.active)
+        if known.active is not None and found.reason == self._reason():
+            # An earlier attempt of this job did it, and was not heard of.
+            self.check(known.active)
+            return Done(bad, known.active, known.active)
         if known.active != bad:
             raise MootError(f"`{bad}` is not in service any more: {known.active or 'nothing'} is")
-        target = self._running(known, bad)
+        return Done(bad, *self._go_back(bad, known.back))
+
+    def _go_back(self, bad: str, target: str | None) -> tuple[str, str]:
+        """Look at the release to return to, and put it in service."""
+        if target is None:
+            raise UnfitError(f"there is no release before `{bad}` to go back to")
+        with self.step("start"):
+            self.host.start(target, job=self.key)
         try:
             self.check(target)
         except BadError as error:
             raise BadError(f"`{bad}` stays in service, `{target}` is no better: {error}") from error
         self.promote(target, bad, withdraw=bad, reason=self._reason())
-        return Done(bad, target, target)
-
-    def _repeat(self, bad: str, active: str) -> Done:
-        """The same job gets the same answer; what another has done is not this job's work."""
-        try:
-            self.host.promote(active, job=self.key, withdraw=bad, reason=self._reason())
-        except UnfitError as error:
-            raise MootError(f"`{bad}` was withdrawn before; `{active}` is in service") from error
-        self.check(active)
-        return Done(bad, active, active)
-
-    def _running(self, known: Status, bad: str) -> str:
-        """The newest release before `bad` that was in service, started if it has to be."""
-        older = known.before(bad)
-        while older is not None:
-            if older.state == "spare" or self._start(older):
-                return older.name
-            older = known.before(older.name)
-        raise UnfitError(f"there is no release before `{bad}` to go back to")
-
-    def _start(self, release: Release) -> bool:
-        """Start it again; False if it was never in service."""
-        with self.step("start"):
-            return self.host.start(release.name, job=self.key)
+        return target, target
 
     def _reason(self) -> str:
-        return str(self.payload.get("reason", NO_REASON))
+        """Why, and for which job: so that another attempt of it knows its own work again."""
+        return f"{self.payload.get('reason', NO_REASON)} (job {self.key})"
