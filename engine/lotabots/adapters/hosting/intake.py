@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 RETRY_S: Final = 1
 """What a client is told to wait when there is no release, or no room."""
 
-_LINGER_S: Final = 2.0
-"""How long the rest of a refused body is read, so that the client sees the answer."""
-
 
 def error_answer(status: int, text: str, *, close: bool) -> web.Response:
     """An answer of the front itself: JSON with a member `error`."""
@@ -67,7 +64,7 @@ class Intake:
             self._server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self._limits.idle_s,
-            lingering_time=_LINGER_S,
+            lingering_time=self._limits.linger_s,
             max_line_size=self._limits.line,
             max_field_size=self._limits.line,
             max_headers=self._limits.headers,

@@ -108,8 +108,10 @@ def onward(request: web.BaseRequest) -> CIMultiDict[str]:
 
 
 def returned(header: CIMultiDictProxy[str], reason: str | None) -> CIMultiDict[str] | None:
-    """The header for the client; None if the release's has characters that are not allowed."""
+    """The header for the client; None if the release's cannot be passed on."""
     if any(map(_UNFIT.search, (reason or "", *header.keys(), *header.values()))):
+        return None
+    if len(header.getall(hdrs.CONTENT_LENGTH, ())) > 1:
         return None
     dropped = _hop_by_hop(header)
     if hdrs.TRANSFER_ENCODING in header:

@@ -41,6 +41,9 @@ class Limits(NamedTuple):
     stall_s: float = 30.0
     """Between two pieces of an answer, whoever is slow: the release or the client."""
 
+    linger_s: float = 2.0
+    """How long what is left of a refused body is read, so that the client sees the answer."""
+
     total_s: float = 300.0
     """For the whole of a request."""
 

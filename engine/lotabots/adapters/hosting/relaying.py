@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import (
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from lotabots.adapters.hosting.upstream import Backend
 
 _REPEATABLE: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"})
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 _NOT_MADE: Final = (ClientConnectorError, ConnectionTimeoutError)
 _ENDED: Final = (ServerDisconnectedError, ClientOSError)
 _CLIENT_SLOW: Final = FailedError(408, "the body did not come in time")
@@ -180,9 +183,7 @@ class _Exchange:
         self._error = not by_client
         self._status = self._status or failed.status
         if self._begun:
-            # A shortened answer must not look like a whole one: reset, and send no last chunk.
-            if self._request.transport is not None:
-                self._request.transport.abort()
+            _reset(self._request.transport)
             raise ConnectionResetError(failed.text)
         return error_answer(failed.status, failed.text, close=self._request.body_exists)
 
@@ -198,3 +199,12 @@ async def _piece(answer: ClientResponse) -> bytes:
         return await answer.content.readany()
     except (ClientError, OSError) as error:
         raise FailedError(502, "the answer of the release broke off") from error
+
+
+def _reset(transport: asyncio.Transport | None) -> None:
+    """End a connection so that a shortened answer cannot look like a whole one."""
+    if transport is not None:
+        # Without it, what follows is the same as the regular end, which in HTTP/1.0 is an end of
+        # the body.
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
+        transport.abort()
