@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lotabots.adapters.hosting.host import Host
+    from lotabots.adapters.hosting.site import Site
     from lotabots.policy.hosting import Door
 
-    _Answer = Callable[["Doorway", web.Request], Awaitable[web.Response]]
+    _Answer = Callable[["_Visit"], Awaitable[web.Response]]
     _Body = TypeVar("_Body", bound=Struct)
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,26 @@ class StartBody(Struct, frozen=True, forbid_unknown_fields=True):
     job: str = ""
 
 
+class _Visit(NamedTuple):
+    """A request at a door; `asked` is what its body said, for the record."""
+
+    door: Door
+    host: Host
+    request: web.Request
+    asked: dict[str, Any]
+
+    @property
+    def site(self) -> Site:
+        """The service that the path names."""
+        where = self.request.match_info
+        return self.host.site(where["service"], where["environment"])
+
+    @property
+    def release(self) -> str:
+        """The release that the path names."""
+        return self.request.match_info["release"]
+
+
 class Doorway:
     """A door with its listener."""
 
@@ -107,17 +128,21 @@ class Doorway:
 
     def _handler(self, verb: Verb, answer: _Answer) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
+            visit = _Visit(self.door, self.host, request, {})
             about = {"door": self.door.name, "verb": verb.value, **request.match_info}
             try:
                 self._let_through(verb, about.get("environment", ""))
-                response = await answer(self, request)
+                response = await answer(visit)
             except DeclinedError as error:
-                return self._declined(error, about | request.get("asked", {}))
-            except OSError as error:
+                return self._declined(error, about | visit.asked)
+            except Exception as error:  # the door stays open for others, and says what it knows
                 log.exception("door.failed", extra=about)
-                return self._declined(DeclinedError(503, f"the state folder: {error}"), about)
+                status = 503 if isinstance(error, OSError) else 500
+                text = f"the host failed: {error}; see its log"
+                return self._declined(DeclinedError(status, text), about | visit.asked)
             if verb in CHANGING:
-                self.host.record(verb.value, about | _said(request, response))
+                answered = msgspec.json.decode(response.text or "{}")
+                self.host.record(verb.value, about | visit.asked | {"answer": answered})
             return response
 
         return handle
@@ -140,22 +165,15 @@ class Doorway:
         return web.json_response(said, status=error.status)
 
 
-def _said(request: web.Request, response: web.Response) -> dict[str, Any]:
-    """What a verb was asked with and answered, for the record; `job` among it."""
-    asked = request.get("asked", {})
-    answered = msgspec.json.decode(response.body) if isinstance(response.body, bytes) else {}
-    return {**asked, "answer": answered}
-
-
-async def _body(request: web.Request, kind: type[_Body]) -> _Body:
+async def _body(visit: _Visit, kind: type[_Body]) -> _Body:
     try:
-        data = await request.read()
+        data = await visit.request.read()
         body = msgspec.json.decode(data or b"{}", type=kind)
     except web.HTTPRequestEntityTooLarge as error:
         raise DeclinedError(413, f"a body has at most {MAX_BODY} bytes") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DeclinedError(422, f"the body is not what this verb takes: {error}") from error
-    request["asked"] = msgspec.to_builtins(body)
+    visit.asked.update(msgspec.to_builtins(body))
     return body
 
 
@@ -175,66 +193,53 @@ def _listener(path: Path) -> socket.socket:
     return listener
 
 
-async def _status(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    return web.json_response(way.host.site(where["service"], where["environment"]).status())
+async def _status(visit: _Visit) -> web.Response:
+    return web.json_response(visit.site.status())
 
 
-async def _release(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    body = await _body(request, ReleaseBody)
+async def _release(visit: _Visit) -> web.Response:
+    site, body = visit.site, await _body(visit, ReleaseBody)
     made = await site.release(body.incoming, Origin(body.artifact, body.change, body.job))
     return web.json_response({"release": made}, status=201)
 
 
-async def _start(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    await _body(request, StartBody)
-    await site.start_again(where["release"], way.door)
-    return web.json_response({"release": where["release"]})
+async def _start(visit: _Visit) -> web.Response:
+    site, _ = visit.site, await _body(visit, StartBody)
+    await site.start_again(visit.release, visit.door)
+    return web.json_response({"release": visit.release})
 
 
-async def _check(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    return web.json_response(await site.check(where["release"]))
+async def _check(visit: _Visit) -> web.Response:
+    return web.json_response(await visit.site.check(visit.release))
 
 
-async def _promote(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    body = await _body(request, PromoteBody)
-    wish = Promotion(where["release"], body.job, body.withdraw, body.reason)
-    return web.json_response(await site.promote(wish, way.door))
+async def _promote(visit: _Visit) -> web.Response:
+    site, body = visit.site, await _body(visit, PromoteBody)
+    wish = Promotion(visit.release, body.job, body.withdraw, body.reason)
+    return web.json_response(await site.promote(wish, visit.door))
 
 
-async def _discard(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    body = await _body(request, DiscardBody)
-    await site.discard(where["release"], job=body.job, reason=body.reason)
-    return web.json_response({"release": where["release"]})
+async def _discard(visit: _Visit) -> web.Response:
+    site, body = visit.site, await _body(visit, DiscardBody)
+    await site.discard(visit.release, job=body.job, reason=body.reason)
+    return web.json_response({"release": visit.release})
 
 
-async def _scale(way: Doorway, request: web.Request) -> web.Response:
-    where = request.match_info
-    site = way.host.site(where["service"], where["environment"])
-    body = await _body(request, ScaleBody)
+async def _scale(visit: _Visit) -> web.Response:
+    site, body = visit.site, await _body(visit, ScaleBody)
     return web.json_response(await site.scale(body.instances, job=body.job))
 
 
-async def _targets(way: Doorway, _request: web.Request) -> web.Response:
-    return web.json_response(way.host.targets())
+async def _targets(visit: _Visit) -> web.Response:
+    return web.json_response(visit.host.targets())
 
 
-async def _probe(way: Doorway, request: web.Request) -> web.Response:
-    return web.json_response(await way.host.probe(request.match_info["target"]))
+async def _probe(visit: _Visit) -> web.Response:
+    return web.json_response(await visit.host.probe(visit.request.match_info["target"]))
 
 
-async def _metrics(way: Doorway, _request: web.Request) -> web.Response:
-    return web.Response(text=way.host.metrics(), content_type="text/plain")
+async def _metrics(visit: _Visit) -> web.Response:
+    return web.Response(text=visit.host.metrics(), content_type="text/plain")
 
 
 _ROUTES: Final[tuple[tuple[str, str, Verb, _Answer], ...]] = (
