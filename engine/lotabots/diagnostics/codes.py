@@ -96,6 +96,7 @@ RUN_FAILED: Final = _error("LR405", "run-failed")
 RUN_LIMITED: Final = _error("LR406", "run-limit-exceeded")
 SANDBOX_REFUSED: Final = _error("LR407", "sandbox-refused")
 NO_EXECUTOR: Final = _error("LR408", "no-executor")
+FOREIGN_TOOL: Final = _error("LR409", "foreign-tool")
 
 # Why nothing happened, without fault.
 CONDITION_FALSE: Final = Code("LR301", "condition-false", Severity.NOTE)

@@ -202,6 +202,19 @@ def finish_line(
     return Emitted(line.type, Raw(raw), outcome if isinstance(outcome, str) else "")
 
 
+def check_tool(emitted: Emitted, toolbox: str, *, number: int) -> Violation | None:
+    """What is wrong with the tools that an emitted line names; `toolbox` is what the run had."""
+    try:
+        said = _TOOLED.decode(emitted.payload).tool.digest
+    except DECODE_ERRORS:  # members of these names that mean something else
+        return None
+    if said in ("", toolbox):
+        return None
+    had = f"the toolbox {toolbox}" if toolbox else "no toolbox"
+    reason = f"`tool.digest` is {said[:80]}, but this run had {had}"
+    return Violation(codes.FOREIGN_TOOL.code, number, reason)
+
+
 def event_of(emitted: Emitted, job: Job, *, line: int, key: bytes, now: datetime) -> Envelope:
     """The envelope in which a bot publishes an emitted line.
 
@@ -295,6 +308,15 @@ def _put(payload: dict[str, Any], path: list[str], value: Any) -> None:  # noqa:
         payload[last] = value
 
 
+class _Tool(Struct):
+    digest: str = ""
+
+
+class _Tooled(Struct):
+    tool: _Tool = field(default_factory=_Tool)
+
+
+_TOOLED: Final = msgspec.json.Decoder(_Tooled)
 _LINE: Final = msgspec.json.Decoder(Line, float_hook=Decimal)
 _UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -20,6 +20,7 @@ from lotabots.policy.contract import (
     Emitted,
     Job,
     Violation,
+    check_tool,
     event_of,
     finish_line,
     read_line,
@@ -102,6 +103,8 @@ class Runner:
         except Exception as error:  # a fault of ours must cost one attempt, not the worker
             log.exception("worker.run", extra={"job": job.job})
             report = RunReport(status=1, refused=f"internal error: {type(error).__name__}")
+        if not report.status:
+            lines.check_tools(report.tool)
         fault = fault_of(report, lines.violations)
         if fault is not None:
             return Result(report, lines, fault)
@@ -145,6 +148,13 @@ class Lines:
             self.violations.append(found)
         else:
             self.emitted.append(found)
+
+    def check_tools(self, toolbox: str) -> None:
+        """A run that is over had this toolbox: no line may name another one."""
+        for number, emitted in enumerate(self.emitted, start=1):
+            found = check_tool(emitted, toolbox, number=number)
+            if found is not None and not self.violations:
+                self.violations.append(found)
 
     async def _read(
         self, contract: ActionContract, raw: bytes, *, keep: Keep, job: Job
