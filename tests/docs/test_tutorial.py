@@ -60,3 +60,18 @@ def test_what_differs_from_run_to_run_is_alike_and_nothing_else():
     assert alike("attempt 1: exit status 0, 0.02 s") != alike("attempt 1: exit status 1, 0.02 s")
     assert alike("from cli.ann, id plan") != alike("from cli.ann, id talk")
     assert alike("[rules/bots/a.yaml:6]") != alike("[rules/bots/a.yaml:7]")
+
+
+def test_a_traceback_is_alike_in_all_versions_of_python():
+    older = """\
+      log (the last 5 of 6 lines; all: /a/words/.lotabots/blobs/1)
+      |   File "<frozen runpy>", line 198, in _run_module_as_main
+      |     open("/etc/hostname")
+      | FileNotFoundError: no"""
+    newer = """\
+      log (the last 5 of 8 lines; all: /b/words/.lotabots/blobs/2)
+      |     open("/etc/hostname")
+      |     ~~~~^^^^^^^^^^^^^^^^^
+      | FileNotFoundError: no"""
+    assert alike(older) == alike(newer)
+    assert alike(older) != alike(newer.replace("no", "yes"))

@@ -9,6 +9,7 @@ import click
 
 from lotabots.cli.options import Family, format_option, workspace_option
 from lotabots.cli.service import ask
+from lotabots.diagnostics.terminal import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,4 +57,4 @@ def redrive(job: str, *, workspace: Path | None) -> None:
 def _line(row: dict[str, Any]) -> str:
     again = "  (redriven)" if row["redriven"] else ""
     what = f"{row['bot']}.{row['action']}"
-    return f"{row['job']}  {what:32}  {row['code']}  {row['reason']}{again}"
+    return clean(f"{row['job']}  {what:32}  {row['code']}  {row['reason']}{again}")
