@@ -10,31 +10,49 @@ from shop.cart import PRICES, UnknownItemError, total
 MAX_BODY = 64 * 1024
 
 
+def answer(method: str, path: str, body: bytes = b"") -> tuple[int, object]:
+    """The status and the content that answer a request."""
+    match method, path:
+        case "GET", "/healthz":
+            return 200, health()
+        case "GET", "/prices":
+            return 200, PRICES
+        case "POST", "/total":
+            return price(body)
+    return 404, {"error": "not found"}
+
+
+def health() -> dict[str, object]:
+    """What an operator wants to know."""
+    return {"status": "ok", "version": __version__}
+
+
+def price(body: bytes) -> tuple[int, object]:
+    """What the cart in a request costs."""
+    try:
+        return 200, {"cents": total(json.loads(body))}
+    except UnknownItemError as error:
+        return 422, {"error": f"unknown item {error}"}
+    except (ValueError, TypeError, AttributeError):
+        return 400, {"error": "a cart is an object of counts"}
+
+
 class Handler(BaseHTTPRequestHandler):
     """GET /healthz, GET /prices, POST /total."""
 
     def do_GET(self) -> None:
-        if self.path == "/healthz":
-            self._answer(200, {"status": "ok", "version": __version__})
-        elif self.path == "/prices":
-            self._answer(200, PRICES)
-        else:
-            self._answer(404, {"error": "not found"})
+        self._answer()
 
     def do_POST(self) -> None:
-        if self.path != "/total":
-            self._answer(404, {"error": "not found"})
-            return
+        self._answer()
+
+    def _answer(self) -> None:
         length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY)
         try:
-            self._answer(200, {"cents": total(json.loads(self.rfile.read(length)))})
-        except UnknownItemError as error:
-            self._answer(422, {"error": f"unknown item {error}"})
-        except (ValueError, TypeError, AttributeError):
-            self._answer(400, {"error": "a cart is an object of counts"})
-
-    def _answer(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
+            status, content = answer(self.command, self.path, self.rfile.read(length))
+        except Exception as error:
+            status, content = 500, {"error": repr(error)}
+        data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

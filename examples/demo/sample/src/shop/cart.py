@@ -1,6 +1,6 @@
 """Prices and totals, in cents."""
 
-PRICES = {"apple": 30, "bread": 320, "cheese": 750}
+PRICES = {"apple": 30, "bread": 320, "cheese": 750, "dates": 480, "eggs": 290, "flour": 150}
 BULK = 10
 DISCOUNT_PERCENT = 10
 
