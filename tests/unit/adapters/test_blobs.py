@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -45,6 +48,41 @@ def refusal(store: BlobStore, below: int, name: str, *, limit: int = LIMIT) -> s
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{sha256(data).hexdigest()}"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from lotabots.adapters.files.blobs import BlobStore
+
+def read(size):
+    print("writing", flush=True)
+    return sys.stdin.buffer.read(1) or b""
+
+BlobStore(Path(sys.argv[1]))._keep(read, name="slow", limit=9)
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_at_the_next_start(tmp_path: Path):
+    folder = tmp_path / "blobs"
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdin is not None
+        writer.stdout.readline()
+        BlobStore(folder)  # another process starts: whoever still writes is left alone
+        assert len(list(folder.glob(".part-*"))) == 1
+        writer.kill()
+    assert writer.returncode == -signal.SIGKILL
+    kept = BlobStore(folder).put_bytes(b"kept")
+    assert list(folder.glob(".*")) == []
+    assert BlobStore(folder).path(kept.digest).read_bytes() == b"kept"
+
+
+def test_a_file_that_cannot_be_opened_is_no_reason_not_to_start(tmp_path: Path):
+    (tmp_path / ".part-1-a").mkdir()
+    (tmp_path / ".part-1-b").symlink_to("nowhere")
+    assert BlobStore(tmp_path).put_bytes(b"x").size == 1
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1, LIMIT])

@@ -1,11 +1,13 @@
 """A content-addressed store on disk: files named by the SHA-256 of their bytes.
 
 A blob is written beside its place, made read-only, synced and renamed, so a name never stands for
-anything but its bytes, whoever is killed when. Reading hashes again.
+anything but its bytes, whoever is killed when. Reading hashes again. A writer holds a lock on what
+it writes, so that the store knows at its start which beginnings nobody will ever end.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -14,12 +16,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BufferedWriter
     from pathlib import Path
 
     _Read = Callable[[int], bytes]
 
 CHUNK: Final = 1 << 20
 READ_ONLY: Final = 0o444
+_PARTIAL: Final = ".part-"
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -40,6 +44,8 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        for partial in folder.glob(f"{_PARTIAL}*"):
+            _discard_if_left(partial)
 
     def put(self, name: str, *, below: int, limit: int) -> Blob:
         """Store the file `name`, a relative path below the open directory `below`.
@@ -89,10 +95,10 @@ class BlobStore:
         return self._folder / hexadecimal[:2] / hexadecimal[2:]
 
     def _keep(self, read: _Read, *, name: str, limit: int) -> Blob:
-        partial = self._folder / f".part-{os.getpid()}-{os.urandom(8).hex()}"
+        partial, opened = self._begin()
         digest, size = hashlib.sha256(), 0
         try:
-            with partial.open("xb") as target:
+            with opened as target:
                 while chunk := read(CHUNK):
                     size += len(chunk)
                     if size > limit:
@@ -111,6 +117,31 @@ class BlobStore:
         finally:
             partial.unlink(missing_ok=True)
         return blob
+
+    def _begin(self) -> tuple[Path, BufferedWriter]:
+        """A new file, locked by us before a store that starts could take it for left behind."""
+        while True:
+            partial = self._folder / f"{_PARTIAL}{os.urandom(8).hex()}"
+            opened = partial.open("xb")
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            if partial.exists():
+                return partial, opened
+            opened.close()
+
+
+def _discard_if_left(partial: Path) -> None:
+    """Remove a beginning whose writer is gone; the kernel ends its lock with it."""
+    try:
+        descriptor = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return  # ended meanwhile, or not ours
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        partial.unlink(missing_ok=True)
+    except OSError:
+        pass  # somebody writes it, or it is no file
+    finally:
+        os.close(descriptor)
 
 
 def _open_below(name: str, below: int) -> int:
