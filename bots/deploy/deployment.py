@@ -23,6 +23,9 @@ AFTER_INSTALL_S = 120.0
 class Deployment(Task):
     """The action `deploy`."""
 
+    begun = False
+    """Whether the host may have made a release of this job."""
+
     def attempt(self) -> Done:
         """Install, start, look, switch; or go on where an earlier attempt of this job ended."""
         artifact = self.payload["artifact"]
@@ -44,8 +47,7 @@ class Deployment(Task):
 
     def abandon(self, reason: str) -> None:
         """Have the release that this job made stopped for good, unless it is in service."""
-        known = self.ask_status()
-        mine = known.made_by(self.key)
+        mine = self.ask_status().made_by(self.key) if self.begun else None
         if mine is not None and not mine.promoted and mine.state != "discarded":
             self.host.discard(mine.name, reason=reason, job=self.key)
 
@@ -93,6 +95,7 @@ class Deployment(Task):
             shutil.rmtree(folder, ignore_errors=True)  # of no use any more, whatever came of it
 
     def _hand_over(self, folder: str) -> str:
+        self.begun = True
         with self.step("start"):
             return self.host.release(
                 folder,

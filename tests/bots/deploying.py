@@ -60,7 +60,8 @@ def ask(method, path, body=None):
     (address,) = paths["relays"].values()
     host, _, port = address.partition(":")
     door = http.client.HTTPConnection(host, int(port), timeout=10)
-    door.request(method, path, None if body is None else json.dumps(body))
+    data = None if body is None else json.dumps(body)
+    door.request(method, path, data, {"Connection": "close"})
     answer = door.getresponse()
     return f"{answer.status} {answer.read().decode()}"
 def connect(host, port):

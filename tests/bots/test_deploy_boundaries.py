@@ -7,6 +7,7 @@ host (its doors), contract (the engine's reading of the lines), or the bot's own
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -177,7 +178,7 @@ for name in sorted(given):
     attempt("write " + name)(lambda: open(given[name], "a"))
     attempt("remove " + name)(lambda: os.unlink(given[name]))
 attempt("tool")(lambda: open(tools + "/pip/__init__.py", "a"))
-attempt("artifact")(lambda: open(next(iter(paths["artifacts"].values())), "a"))
+attempt("artifact")(lambda: open([*paths["artifacts"].values(), "/nowhere"][0], "a"))
 attempt("wheelhouse")(lambda: open(paths["places"].get("wheelhouse", "/nowhere") + "/x", "w"))
 """
 
@@ -302,10 +303,11 @@ for name in ("environment", "artifact", "service", "action"):
 
 
 def test_kernel_a_run_that_is_killed_leaves_no_process(here: Quay):
-    built = service("2.0")
-    asked = here.asked("deploy", built, to="staging", service="shop")
+    here.workshop.bots = here.workshop.folder / "own"
+    shutil.copytree(ROOT / "bots/deploy", here.workshop.bots / "deploy")
+    asked = here.asked("deploy", service(), to="staging", service="shop")
     here.crash("check", "deploy-staging", asked, job="job1")
-    assert command_lines("bots/deploy") == []
+    assert command_lines(str(here.workshop.bots)) == []
 
 
 # ------------------------------------------------------------------------------- what the rules say

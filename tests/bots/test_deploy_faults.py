@@ -51,7 +51,7 @@ def test_a_rollback_that_was_killed_is_finished_and_not_done_twice(here: Quay, v
         names.append(completed(ran)["release"])
     completed(here.rollback(names[2], job="job8"))
     asked = here.asked("rollback", service(), to="production", service="shop")
-    asked |= {"release": names[1], "reason": "r"}
+    asked |= {"release": names[1], "reason": "a serious alert"}
     here.crash(verb, "rollback", asked, job="job9")
     done = completed(here.rollback(names[1]))
     assert (done["outcome"], done["active"]) == ("success", names[0])
