@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from executor.workshop import launcher
 from running import lay_out
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["launcher"]
 
 
 @pytest.fixture

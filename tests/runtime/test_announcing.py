@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from running import lay_out
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def said(root: Path, *options: str, ready: str) -> tuple[list[str], list[str]]:
     return both[0].splitlines(), both[1].splitlines()
 
 
+# Without a sandbox that, and not the missing program, is the reason.
+@pytest.mark.usefixtures("launcher")
 def test_people_are_told_on_one_line_which_bots_cannot_run(tmp_path: Path):
     out, err = said(lay_out(tmp_path), ready="ready")
     assert out[0].startswith("lotabots serves chain (4 bots) at nats://127.0.0.1:")
@@ -56,6 +60,7 @@ def test_people_are_told_on_one_line_which_bots_cannot_run(tmp_path: Path):
     assert err == []
 
 
+@pytest.mark.usefixtures("launcher")
 def test_programs_find_it_in_the_log_and_nothing_on_standard_output(tmp_path: Path):
     out, err = said(lay_out(tmp_path), "--log-format", "json", ready="service.ready")
     assert out == []
