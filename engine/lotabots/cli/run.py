@@ -104,7 +104,7 @@ def _check_hosting(config: ServiceConfig, found: Workspace, *, explicitly: bool)
     from lotabots.service.hosting_config import unknown_environments  # noqa: PLC0415
     from lotabots.service.hosts import hosts_something  # noqa: PLC0415
 
-    for fault in unknown_environments(config.services, found.checked.fleet.events):
+    for fault in unknown_environments(config.services, config.targets, found.checked.fleet.events):
         fail(f"lotabots.yaml: {fault}")
     if explicitly and not hosts_something(config):
         fail("there is nothing to host; add `services` to lotabots.yaml")

@@ -106,7 +106,9 @@ def read_config(root: Path) -> tuple[ServiceConfig, tuple[Diagnostic, ...]]:
         collected = SHAPE.collect(node, findings, places) if node is not None else None
         values = collected[0] if collected else {}
         if node is not None:
-            findings.extend(hosting_config.faults(hosting_config.hosted(values), node))
+            services = hosting_config.hosted(values)
+            span = places.get("services", node.span)
+            findings.extend(hosting_config.faults(services, span))
     repositories = values.get("repositories", {})
     outside = values.get("outside", ())
     lease = values.get("lease", LEASE_S)

@@ -24,6 +24,8 @@ from lotabots.policy.project_kernel import MIB
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from lotabots.diagnostics.diagnostic import Diagnostic
+    from lotabots.diagnostics.span import Span
     from lotabots.model.codec.codec import Definitions, Findings, Places, Style
     from lotabots.model.event import EventType, PayloadType
     from lotabots.syntax.nodes import Node
@@ -160,21 +162,21 @@ def targets(values: Mapping[str, Any]) -> tuple[Target, ...]:
     )
 
 
-def faults(services: Iterable[Hosted], node: Node) -> Iterator[Any]:
+def faults(services: Iterable[Hosted], span: Span) -> Iterator[Diagnostic]:
     """What no key by itself shows: exchanged bounds, an address that is given twice."""
     seen: dict[str, str] = {}
     for one in services:
         if one.least > one.most:
             message = f"`{one.name}`: at least {one.least} instances, but at most {one.most}"
-            yield INVALID_VALUE.at(Label(node.span), message, help="exchange `min` and `max`")
+            yield INVALID_VALUE.at(Label(span), message, help="exchange `min` and `max`")
         other = seen.setdefault(one.listen, one.name)
         if other != one.name:
             message = f"`{one.name}` listens on `{one.listen}`, where `{other}` does"
-            yield INVALID_VALUE.at(Label(node.span), message, help="give each a port of its own")
+            yield INVALID_VALUE.at(Label(span), message, help="give each a port of its own")
 
 
 def unknown_environments(
-    services: Iterable[Hosted], events: Mapping[str, EventType]
+    services: Iterable[Hosted], targets: Iterable[Target], events: Mapping[str, EventType]
 ) -> Iterator[str]:
     """Sentences about environments that no event of the fleet can name.
 
@@ -184,10 +186,12 @@ def unknown_environments(
     if not lists or not all(lists):
         return
     known = sorted({word for words in lists for word in words})
-    for one in services:
-        if one.environment not in known:
-            cure = did_you_mean(one.environment, known) or f"the fleet knows {one_of(known)}"
-            yield f"service `{one.service}`: environment `{one.environment}` is in no event; {cure}"
+    named = [(f"service `{one.service}`", one.environment) for one in services]
+    named += [(f"target `{one.name}`", one.environment) for one in targets if one.environment]
+    for what, environment in named:
+        if environment not in known:
+            cure = did_you_mean(environment, known) or f"the fleet knows {one_of(known)}"
+            yield f"{what}: environment `{environment}` is in no event; {cure}"
 
 
 def _environments(kind: PayloadType) -> Iterator[tuple[str, ...]]:

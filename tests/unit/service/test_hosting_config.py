@@ -1,0 +1,195 @@
+"""What `services` and `targets` of lotabots.yaml may say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lotabots.model.load import load
+from lotabots.policy.hosting import Hosted, Target
+from lotabots.service.config import ServiceConfig, read_config
+from lotabots.service.hosting_config import unknown_environments
+from lotabots.service.hosts import incoming_places
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVENTS = """
+events:
+  deploy.asked:
+    doc: a deployment
+    external: true
+    emitters: [cli.*]
+    payload: {ENVIRONMENT, many: {list: {fields: {environment: {enum: [live]}}}}}
+"""
+
+
+def said(root: Path, text: str) -> tuple[ServiceConfig, list[tuple[str, str]]]:
+    (root / "lotabots.yaml").write_text(text, encoding="utf-8")
+    config, findings = read_config(root)
+    return config, [(one.message, one.help) for one in findings]
+
+
+def problems(environment: str, config: ServiceConfig) -> list[str]:
+    text = EVENTS.replace("ENVIRONMENT", f"environment: {environment}")
+    fleet = load({"rules/events.yaml": text.encode()}).fleet
+    return list(unknown_environments(config.services, config.targets, fleet.events))
+
+
+def test_everything_that_can_be_said_is_read(tmp_path: Path):
+    config, findings = said(
+        tmp_path,
+        """
+services:
+  shop:
+    run: shop-serve
+    health: /healthz
+    memory: 128MiB
+    processes: 8
+    environments:
+      production:
+        listen: "[::1]:8102"
+        env: {SHOP_CURRENCY: EUR}
+        instances: {min: 2, max: 4}
+        capacity: 50
+        watch: 60
+      staging: {listen: "127.0.0.1:8101"}
+targets:
+  docs: {url: "http://127.0.0.1:9000", health: /up, service: pages, environment: production}
+  plain: {url: "http://localhost:9001"}
+""",
+    )
+    assert findings == []
+    assert config.services == (
+        Hosted(
+            service="shop",
+            environment="production",
+            run="shop-serve",
+            listen="[::1]:8102",
+            health="/healthz",
+            env={"SHOP_CURRENCY": "EUR"},
+            memory_mb=128,
+            processes=8,
+            least=2,
+            most=4,
+            capacity=50,
+            watch=60,
+        ),
+        Hosted(
+            service="shop",
+            environment="staging",
+            run="shop-serve",
+            listen="127.0.0.1:8101",
+            health="/healthz",
+            memory_mb=128,
+            processes=8,
+        ),
+    )
+    assert config.services[0].address == ("::1", 8102)
+    assert config.targets == (
+        Target(
+            name="docs",
+            url="http://127.0.0.1:9000",
+            health="/up",
+            service="pages",
+            environment="production",
+        ),
+        Target(name="plain", url="http://localhost:9001", service="plain"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        (
+            "{listen: 8101}",
+            (
+                "expected an address to listen on, found `8101`",
+                "write host and port, like `127.0.0.1:8101`",
+            ),
+        ),
+        (
+            '{listen: "a:65536"}',
+            (
+                "expected an address to listen on, found the text `a:65536`",
+                "write host and port, like `127.0.0.1:8101`",
+            ),
+        ),
+        (
+            "{env: {A: b}}",
+            (
+                "missing key `listen` in an environment of a service",
+                "add `listen`: host and port of its front",
+            ),
+        ),
+        (
+            '{listen: "a:1", env: {PORT: "80"}}',
+            (
+                "expected the name of a variable, found `PORT`",
+                "use letters, digits and `_`; `PORT` is given by the host",
+            ),
+        ),
+        (
+            '{listen: "a:1", instances: {min: 3, max: 2}}',
+            (
+                "`shop.live`: at least 3 instances, but at most 2",
+                "exchange `min` and `max`",
+            ),
+        ),
+        (
+            '{listen: "a:1", port: 2}',
+            ("unknown key `port` in an environment of a service", "remove it"),
+        ),
+    ],
+)
+def test_what_cannot_be_is_a_finding(tmp_path: Path, environment: str, found: tuple[str, str]):
+    text = f"services: {{shop: {{run: shop, environments: {{live: {environment}}}}}}}"
+    assert found in said(tmp_path, text)[1]
+
+
+def test_two_services_do_not_listen_on_one_address(tmp_path: Path):
+    places = '{a: {listen: "h:1"}, b: {listen: "h:1"}}'
+    _, findings = said(tmp_path, f"services: {{shop: {{run: shop, environments: {places}}}}}")
+    assert findings == [
+        ("`shop.b` listens on `h:1`, where `shop.a` does", "give each a port of its own")
+    ]
+
+
+def test_a_target_has_an_address_without_a_path(tmp_path: Path):
+    _, findings = said(tmp_path, "targets: {docs: {url: 'http://h:1/up'}}")
+    assert findings == [
+        (
+            "expected an http address, found the text `http://h:1/up`",
+            "write `http://host:port`; the path stands under `health`",
+        )
+    ]
+
+
+def test_an_environment_is_one_that_events_name_where_they_list_them(tmp_path: Path):
+    places = '{staging: {listen: "h:1"}, production: {listen: "h:2"}}'
+    config, _ = said(
+        tmp_path,
+        f"services: {{shop: {{run: shop, environments: {places}}}}}\n"
+        "targets: {docs: {url: 'http://h:3', environment: lve}, free: {url: 'http://h:4'}}",
+    )
+    assert problems("{enum: [staging, production]}", config) == [
+        "target `docs`: environment `lve` is in no event; did you mean `live`?"
+    ]
+    assert problems("{enum: [staging]}", config)[0] == (
+        "service `shop`: environment `production` is in no event; "
+        "the fleet knows `live` or `staging`"
+    )
+    assert problems("string", config) == []
+
+
+def test_each_environment_has_a_place_for_the_trees_of_new_releases(tmp_path: Path):
+    places = '{staging: {listen: "h:1"}, production: {listen: "h:2"}}'
+    services = "{run: s, environments: PLACES}".replace("PLACES", places)
+    more = services.replace("h:", "i:")
+    config, _ = said(tmp_path, f"services: {{shop: {services}, blog: {more}}}")
+    assert incoming_places(config) == {
+        f"releases:{one}": tmp_path / ".lotabots/hosting" / one / "incoming"
+        for one in ("staging", "production")
+    }
+    assert all(place.is_dir() for place in incoming_places(config).values())
