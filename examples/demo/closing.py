@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from commits import Pushed
-    from people import People
+    from people import Message
     from progress import Pipe
     from story import Facts
     from traffic import Customers
@@ -40,7 +40,7 @@ def tell(facts: Facts, screen: Pipe) -> None:
         ("Stopped, by whom and why", _stopped(facts)),
         ("Withdrawn", _withdrawn(facts)),
         ("Customers", _customers(facts.customers)),
-        ("Told", _told(facts.people)),
+        ("Told", _told(facts.received)),
         ("Asked without right", _trespasses(facts)),
         ("What the good commit led to", _waterfall(facts)),
         ("The audit log, verified from its files alone", _audited(facts)),
@@ -133,12 +133,10 @@ def _customers(customers: Customers | None) -> list[str]:
     return lines
 
 
-def _told(people: People | None) -> list[str]:
-    if people is None:
-        return []
-    lines = [f"{one.kind:7} to {one.to}: {one.subject}" for one in people.received]
-    mails, hooks = len(people.of(MAIL)), len(people.of(CHAT))
-    twice = len(lines) - len({one.ident for one in people.received})
+def _told(received: list[Message]) -> list[str]:
+    lines = [f"{one.kind} to {one.to}: {one.subject}" for one in received]
+    mails, hooks = (sum(one.kind == kind for one in received) for kind in (MAIL, CHAT))
+    twice = len(lines) - len({one.ident for one in received})
     return [*lines, f"{mails} mails and {hooks} webhooks, {twice or 'none'} twice"]
 
 

@@ -81,10 +81,6 @@ class People:
     signing: str
     received: list[Message] = field(default_factory=list)
 
-    def of(self, kind: str) -> list[Message]:
-        """The mails, or the webhooks."""
-        return [one for one in self.received if one.kind == kind]
-
     @property
     def secrets(self) -> dict[str, str]:
         """Variables of the service's environment."""

@@ -109,6 +109,8 @@ def _outcome(job: Span, spans: list[Span]) -> Said:
     bad = any(one.good is False for one in said)
     text = "; ".join(one.text for one in said)
     outcome = job.get("outcome")
+    if not outcome and job["bot"] == "MonitorBot":
+        return Said(text or "watches the new release")
     if outcome and outcome["outcome"] not in {"success", "failure", "cancel"}:
         return Said(outcome["reason"] or outcome["outcome"], good=False)
     return Said(text, good=not bad if outcome else None)
@@ -116,7 +118,8 @@ def _outcome(job: Span, spans: list[Span]) -> Said:
 
 def _opened(event: Span) -> Said:
     said = describe(event)
-    return Said(f"opened: {said.text.partition(': ')[2]}" if said else "opened", good=True)
+    why = " (a person approved)" if event["source"] == "gate.release-production" else ""
+    return Said((said.text if said else "") + why, good=True)
 
 
 class Pipe:

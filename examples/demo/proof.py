@@ -130,12 +130,11 @@ def _nobody_waits_in_vain(facts: Facts) -> bool:
 
 def _everybody_is_told_once(facts: Facts) -> bool:
     """What the bot says that it delivered is what arrived, and nothing arrived twice."""
-    spans = [span for trace in facts.traces.values() for span in trace]
+    spans = facts.all()
     asked = [job for job in jobs(spans) if job["bot"] == "NotificationBot"]
     sent = [event["payload"] for event in events(spans, "notification.sent")]
     said = Counter(one["to"] for payload in sent for one in payload["deliveries"])
-    people = facts.people
-    arrived = people.received if people else []
+    arrived = facts.received
     return (
         {one.kind for one in arrived} == {MAIL, CHAT}
         and len(asked) == len(sent)
@@ -155,7 +154,7 @@ def _audited(facts: Facts) -> bool:
     audited = facts.audited
     if audited is None or audited.faults:
         return False
-    spans = [span for trace in facts.traces.values() for span in trace]
+    spans = facts.all()
     logged = {subject.rpartition(".")[2] for subject in audited.subjects("lb.")}
     ended = {job["job"] for job in jobs(spans) if "outcome" in job}
     decided = {event["token"] for event in events(spans)}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from audit import Audited
     from commits import Change, Pushed
-    from people import People
+    from people import Message, People
     from progress import Pipe
     from service import Operator, Running
     from trespass import Trespass
@@ -67,9 +67,16 @@ class Facts:
     current: dict[str, str] = field(default_factory=dict)
     """The release in service, by environment."""
 
-    people: People | None = None
+    others: list[Span] = field(default_factory=list)
+    """What else NotificationBot was asked to tell, such as an alert that is over."""
+
+    received: list[Message] = field(default_factory=list)
     customers: Customers | None = None
     audited: Audited | None = None
+
+    def all(self) -> list[Span]:
+        """All that commits led to, and what else people were told about."""
+        return [span for spans in (*self.traces.values(), self.others) for span in spans]
 
     def trace(self, end: str) -> list[Span]:
         """The trace of the commit (the last one) whose story ends so."""
@@ -101,13 +108,14 @@ class Story:
         team = Team(self.workspace.bare, self.workspace.checkout, name=SHOP)
         team.begin()
         with self._people() as people:
-            self.facts.people, self.facts.customers = people, self._customers
+            self.facts.customers = self._customers
             self._title("The service, with a broker and a host of its own")
             with running(self.workspace, people.secrets) as service:
                 self.screen.say(f"  {service.line}")
                 self._commits(service.operator, team)
                 self._trespass(service)
                 self._look_again(service.operator)
+                self.facts.received = [*people.received]
         self.facts.audited = audit.read(self.workspace.state)
         return self.facts
 
@@ -173,15 +181,18 @@ class Story:
         for pushed in self.facts.pushed:
             what = f"the jobs of commit {pushed.number} have ended"
             self.facts.traces[pushed.commit] = until(what, partial(_quiet, operator, pushed))
-        wanted = {
-            job["job"]
-            for spans in self.facts.traces.values()
-            for job in jobs(spans)
-            if "outcome" in job
-        }
+        wanted = {job["job"] for job in jobs(self.facts.all()) if "outcome" in job}
         until("the audit log has everything", lambda: audit.covers(self.workspace.state, wanted))
+        self._ask_for_others(operator)
         for environment in (STAGING, PRODUCTION):
             self._read_releases(environment)
+
+    def _ask_for_others(self, operator: Operator) -> None:
+        """Find what people were told beside the commits: schedules start jobs too."""
+        known = {job["job"] for job in jobs(self.facts.all())}
+        logged = audit.read(self.workspace.state).subjects("lb.out.done.NotificationBot.")
+        for job in sorted({subject.rpartition(".")[2] for subject in logged} - known):
+            self.facts.others += operator.trace(job)
 
     def _read_releases(self, environment: str) -> None:
         """What the host has on record."""

@@ -116,7 +116,7 @@ def _told(payload: dict[str, Any]) -> Said:
 
 
 def _requested(payload: dict[str, Any]) -> Said:
-    return Said(f"open: {payload['action']} {payload['environment']}", good=True)
+    return Said(f"opened: {payload['action']} {payload['environment']}", good=True)
 
 
 _WORDS = {

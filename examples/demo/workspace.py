@@ -125,7 +125,7 @@ class Workspace(NamedTuple):
 
 def _settings(ports: dict[str, int]) -> dict[str, object]:
     environments = {
-        STAGING: {"listen": f"127.0.0.1:{ports[STAGING]}"},
+        STAGING: {"listen": f"127.0.0.1:{ports[STAGING]}", "watch": WATCH_S},
         PRODUCTION: {
             "listen": f"127.0.0.1:{ports[PRODUCTION]}",
             "env": {"SHOP_CURRENCY": CURRENCY},
