@@ -168,8 +168,17 @@ class _Exchange:
         header = returned(answer.headers, answer.reason)
         if header is None or not 200 <= answer.status <= 599:  # noqa: PLR2004 - final statuses
             raise FailedError(502, "the answer of the release is not valid HTTP")
-        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=header)
         pace.give(self._limits.stall_s)
+        response: web.StreamResponse
+        # A small answer is often there as a whole: it goes out in one piece with its header.
+        if answer.content.is_eof() and (whole := await _piece(answer)):
+            response = web.Response(
+                status=answer.status, reason=answer.reason, headers=header, body=whole
+            )
+        else:
+            response = web.StreamResponse(
+                status=answer.status, reason=answer.reason, headers=header
+            )
         self._begun = True
         await response.prepare(self._request)
         while piece := await _piece(answer):
