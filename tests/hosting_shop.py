@@ -20,7 +20,8 @@ from aiohttp import ClientSession, ClientTimeout, UnixConnector
 
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.executor.executor import Sandbox
-from lotabots.adapters.hosting.host import Host, Plan, incoming
+from lotabots.adapters.hosting.host import Host, Plan
+from lotabots.adapters.hosting.releases import incoming
 from lotabots.adapters.sandbox.report import Level
 from lotabots.policy.hosting import Hosted
 from lotabots.service.workers import proved

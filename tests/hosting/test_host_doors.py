@@ -11,7 +11,7 @@ import pytest
 
 from hosting_shop import Answer, artifact, free_port, hosting, shop
 from lotabots.adapters.executor.executor import Sandbox
-from lotabots.adapters.hosting.host import HostError
+from lotabots.adapters.hosting.releases import HostError
 from lotabots.policy.hosting import Target
 
 if TYPE_CHECKING:

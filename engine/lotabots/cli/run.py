@@ -130,8 +130,7 @@ class Sayer:
 
 async def _serve(service: Service, say: Sayer) -> None:
     from lotabots.adapters.files.auditlog import AuditLogError  # noqa: PLC0415
-    from lotabots.adapters.hosting.host import HostError  # noqa: PLC0415
-    from lotabots.adapters.hosting.releases import ShelfError  # noqa: PLC0415
+    from lotabots.adapters.hosting.releases import HostError  # noqa: PLC0415
     from lotabots.adapters.nats.connection import SetupError  # noqa: PLC0415
     from lotabots.adapters.nats.server import ServerError  # noqa: PLC0415
     from lotabots.runtime.auditor import GapError  # noqa: PLC0415
@@ -154,7 +153,7 @@ async def _serve(service: Service, say: Sayer) -> None:
             await _announce(service, say)
             calm_collector()
             await service.run(stop)
-    except (ServerError, SetupError, AuditLogError, HostError, ShelfError) as error:
+    except (ServerError, SetupError, AuditLogError, HostError) as error:
         fail(str(error))
     except asyncio.CancelledError:
         if not stop.is_set():

@@ -8,10 +8,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
-
 from lotabots.adapters.clock import SystemClock
-from lotabots.adapters.hosting.host import Host, Plan, incoming
+from lotabots.adapters.hosting.releases import incoming
 from lotabots.runtime.ports import Outgoing
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lotabots.adapters.executor.executor import Sandbox
+    from lotabots.adapters.hosting.host import Host
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Clock
     from lotabots.service.config import ServiceConfig
@@ -72,6 +71,9 @@ def hosts_something(config: ServiceConfig) -> bool:
 
 def host_of(config: ServiceConfig, sandbox: Sandbox, records: Records) -> Host:
     """The host of a configuration."""
+    # Imported where something is hosted: it takes a quarter of a second.
+    from lotabots.adapters.hosting.host import Host, Plan  # noqa: PLC0415
+
     plan = Plan(config.services, config.targets)
     state = config.state.absolute()
     return Host(state, plan, sandbox=sandbox, clock=SystemClock(), record=records)
@@ -83,10 +85,7 @@ async def hosted_now(config: ServiceConfig) -> list[dict[str, Any]]:
     Each has its name, environment, address, active release and running instances; `running` is
     false when no host answers, and then nothing is known of the release.
     """
-    try:
-        found = await _ask(config.state / "doors")
-    except (OSError, ClientError, TimeoutError, ValueError):
-        found = []
+    found = await _ask(config.state / "doors")
     known = {one["name"]: {**one, "running": True} for one in found}
     nothing = {"release": None, "instances": 0, "running": False}
     rows = (
@@ -107,8 +106,13 @@ def incoming_places(config: ServiceConfig) -> dict[str, Path]:
 
 
 async def _ask(doors: Path) -> list[dict[str, Any]]:
-    """The targets, through the door for those who only look."""
-    folder = os.open(doors, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    """The targets, through the door for those who only look; none if nobody answers."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector  # noqa: PLC0415
+
+    try:
+        folder = os.open(doors, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
     try:
         # By way of the open folder: the path of a socket must be short.
         connector = UnixConnector(f"/proc/self/fd/{folder}/monitor.sock")
@@ -117,6 +121,9 @@ async def _ask(doors: Path) -> list[dict[str, Any]]:
             session.get("http://host/targets") as answer,
         ):
             found: list[dict[str, Any]] = json.loads(await answer.read())
-            return found
+    except (OSError, ClientError, TimeoutError, ValueError):
+        return []
+    else:
+        return found
     finally:
         os.close(folder)

@@ -17,7 +17,7 @@ from lotabots.adapters.hosting.asking import ask
 from lotabots.adapters.hosting.doors import Doorway
 from lotabots.adapters.hosting.instances import CHECK_S
 from lotabots.adapters.hosting.measures import Where, prometheus
-from lotabots.adapters.hosting.releases import PRIVATE, Shelf
+from lotabots.adapters.hosting.releases import HOSTING, PRIVATE, HostError, Shelf, incoming
 from lotabots.adapters.hosting.site import DeclinedError, Site
 from lotabots.policy.hosting import doors
 
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     Record = Callable[[str, Mapping[str, Any]], None]
 
 DOORS: Final = "doors"
-HOSTING: Final = "hosting"
-INCOMING: Final = "incoming"
-
-
-class HostError(Exception):
-    """The host cannot start; the message says what to do."""
 
 
 class Plan(NamedTuple):
@@ -155,8 +149,8 @@ class Host:
         self.record(verb, {"services": sites})
 
     def _shelf(self, hosted: Hosted) -> Shelf:
-        place = self.state / HOSTING / hosted.environment
-        return Shelf(place / hosted.service, place / INCOMING, clock=self._clock)
+        trees = incoming(self.state, hosted.environment)
+        return Shelf(trees.parent / hosted.service, trees, clock=self._clock)
 
     async def _open(self, site: Site) -> None:
         try:
@@ -164,11 +158,6 @@ class Host:
         except OSError as error:
             where = f"`{site.hosted.name}` cannot listen on {site.hosted.listen}"
             raise HostError(f"{where}: {error.strerror or error}") from error
-
-
-def incoming(state: Path, environment: str) -> Path:
-    """Where the trees of new releases are put."""
-    return state / HOSTING / environment / INCOMING
 
 
 def _lock(home: Path) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lotabots.runtime.ports import Clock
 
 PRIVATE: Final = 0o700
+HOSTING: Final = "hosting"
 CURRENT: Final = "current"
 _SYNCFS: Final = 306
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,7 +42,11 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _OLD_S: Final = 86_400
 
 
-class ShelfError(Exception):
+class HostError(Exception):
+    """The host cannot start; the message says what to do."""
+
+
+class ShelfError(HostError):
     """The state on disk cannot be used as it is; the message says what to repair."""
 
 
@@ -219,6 +224,11 @@ class Shelf:
         partial.symlink_to(f"releases/{self.book.active}")
         partial.rename(link)
         _sync(self._folder)
+
+
+def incoming(state: Path, environment: str) -> Path:
+    """Where the trees of new releases are put."""
+    return state / HOSTING / environment / "incoming"
 
 
 def _lines(file: Path) -> list[Line]:
