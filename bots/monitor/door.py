@@ -47,6 +47,11 @@ class Target(NamedTuple):
     capacity: float
     instances: int
 
+    @property
+    def idle(self) -> bool:
+        """Whether the host would run it, but nothing was released yet."""
+        return bool(self.capacity) and not self.release
+
 
 class Health(NamedTuple):
     """What a target's health path answered; status 0: nothing, and `body` says why."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import report
-from alerts import Alert, memory, payload
+from alerts import FILE, Alert, Memory, load, memory, payload
 from failure import DoorError, NothingError
 from prometheus import Counters
 from task import Line
@@ -15,7 +16,6 @@ from task import Line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from alerts import Memory
     from door import Door, Health, Target
     from prometheus import Key
     from task import Task
@@ -44,6 +44,16 @@ class Look(NamedTuple):
         """Alerts are about a service in an environment, which may have several targets."""
         return (self.target.service, self.target.environment)
 
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self.health is None:
+            return "unknown"
+        if self.health.passed:
+            return "passing"
+        # Before its first release a service cannot be well, and nothing is wrong.
+        return "idle" if self.target.idle else "failing"
+
 
 def probe(task: Task, door: Door) -> Iterator[Line]:
     """A `health.reported`, and the alerts that began or ended."""
@@ -52,18 +62,18 @@ def probe(task: Task, door: Door) -> Iterator[Line]:
     checked = [one.health for one in looks if one.health is not None]
     if not checked:
         raise DoorError("no target could be asked")
+    counters = _counters(task, door)
     with memory(task.state) as kept:
-        counters = door.metrics() if _watched(kept) else {}
         said = judge(kept, looks, counters, task=task)
         known = [one for one in kept.open.values() if not one.resolved_by]
     opened = [payload(one, one.alert.value) for one in known]
     artifacts = report.write(task.out, task.at, [_row(one) for one in looks], opened)
-    bad = not all(one.passed for one in checked)
-    unknown = len(checked) < len(looks)
+    states = {one.state for one in looks}
+    outcome = "failure" if "failing" in states else "error" if "unknown" in states else "success"
     yield Line(
         "health.reported",
         {
-            "outcome": "failure" if bad else "error" if unknown else "success",
+            "outcome": outcome,
             "checked": len(checked),
             "duration_s": round(time.monotonic() - began, 3),
             "reports": [],
@@ -92,20 +102,24 @@ def look(door: Door, *, until: float) -> list[Look]:
 
 
 def judge(
-    kept: Memory, looks: Iterable[Look], counters: Mapping[Key, Counters], *, task: Task
+    kept: Memory, looks: Iterable[Look], counters: Mapping[Key, Counters] | None, *, task: Task
 ) -> list[Line]:
-    """What began and what ended, by what was seen and what is remembered."""
+    """What began and what ended, by what was seen and what is remembered.
+
+    Without `counters` alerts of watches stay open.
+    """
     groups: dict[tuple[str, str], list[Look]] = {}
     for one in looks:
         groups.setdefault(one.group, []).append(one)
     _forget(kept, groups, key=task.key)
     lines: list[Line | None] = []
     for group, seen in sorted(groups.items()):
-        failing = [one.health for one in seen if one.health and not one.health.passed]
+        failing = [one.health for one in seen if one.health and one.state == "failing"]
+        passing = [one for one in seen if one.state == "passing"]
         if failing:
             lines.append(_failed(kept, group, failing[0], task=task))
-        elif all(one.health for one in seen):
-            lines += _passed(kept, group, seen, counters, task=task)
+        elif passing and not any(one.state == "unknown" for one in seen):
+            lines += _passed(kept, group, passing, counters, task=task)
     return [one for one in lines if one is not None]
 
 
@@ -122,13 +136,12 @@ def _passed(
     kept: Memory,
     group: tuple[str, str],
     seen: list[Look],
-    counters: Mapping[Key, Counters],
+    counters: Mapping[Key, Counters] | None,
     *,
     task: Task,
 ) -> Iterator[Line]:
     """The group is well: its alerts are over, those of a watch if their release is gone."""
     release = next((one.target.release for one in seen if one.target.release), "")
-    now = counters.get((*group, release), Counters())
     (health, *_) = [one.health for one in seen if one.health]
     kept.failures.pop(_print(group), None)
     for known in list(kept.open.values()):
@@ -138,7 +151,8 @@ def _passed(
         said = None
         if alert.rule == RULE:
             said = kept.resolve(known, health.status, key=task.key)
-        elif alert.rule in WATCHED and alert.release != release:
+        elif alert.rule in WATCHED and alert.release != release and counters is not None:
+            now = counters.get((*group, release), Counters())
             said = kept.resolve(known, _value(alert.rule, now), key=task.key)
         if said is not None:
             yield Line("alert.resolved", said)
@@ -169,8 +183,16 @@ def _print(group: tuple[str, str]) -> str:
     return Alert(*group, RULE, "", 0, "").fingerprint
 
 
-def _watched(kept: Memory) -> bool:
-    return any(one.alert.rule in WATCHED for one in kept.open.values())
+def _counters(task: Task, door: Door) -> Mapping[Key, Counters] | None:
+    """What the front has counted, if an alert of a watch asks for it and the door says."""
+    known = Memory(load(task.state / FILE)).open.values()
+    if not any(one.alert.rule in WATCHED for one in known):
+        return None
+    try:
+        return door.metrics()
+    except DoorError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
 
 
 def _row(one: Look) -> dict[str, Any]:
@@ -183,7 +205,6 @@ def _row(one: Look) -> dict[str, Any]:
         "instances": target.instances,
     }
     if health is None:
-        return {**row, "state": "unknown", "said": one.said}
-    state = "passing" if health.passed else "failing"
-    seen = {**row, "state": state, "status": health.status, "ms": health.ms}
+        return {**row, "state": one.state, "said": one.said}
+    seen = {**row, "state": one.state, "status": health.status, "ms": health.ms}
     return seen if health.passed else {**seen, "said": health.body}

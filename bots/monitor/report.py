@@ -74,9 +74,10 @@ def write(
 def page(at: str, rows: Sequence[dict[str, Any]], opened: Sequence[dict[str, Any]]) -> str:
     """The page for people; what is not well comes first."""
     well = sum(row["state"] == "passing" for row in rows)
+    released = sum(row["state"] != "idle" for row in rows)
     ordered = sorted(rows, key=lambda row: (row["state"] == "passing", row["name"]))
     return _PAGE.format(
-        title=f"{well} of {len(rows)} targets are well",
+        title=f"{well} of {released} targets are well",
         at=text(at),
         targets=_table(_TARGETS, ordered),
         alerts=_table(_ALERTS, opened) if opened else "<p>None.</p>",

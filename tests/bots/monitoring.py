@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from executor.workshop import Outcome, Workshop
+    from lotabots.adapters.executor.executor import SandboxExecutor
+    from lotabots.policy.contract import Job
 
 FIELDS = ("requests_total", "errors_total", "latency_seconds_count", "latency_seconds_sum")
 RELEASE = "2-ab12cd34ef56"
@@ -45,6 +47,12 @@ def target(name: str = "shop.production", **fields: object) -> dict[str, Any]:
     return {"name": name, **usual, **fields}
 
 
+def external(name: str, **fields: object) -> dict[str, Any]:
+    """A target that the host does not run."""
+    others = {"release": None, "watch_s": 0, "capacity": None, "instances": None}
+    return target(name, **{**others, **fields})
+
+
 def load(requests: int = 50, errors: int = 0, *, ms: float = 20.0) -> tuple[float, ...]:
     """What happens between two readings."""
     return (requests, errors, requests, requests * ms / 1000)
@@ -59,6 +67,8 @@ class Host:
     traffic: Callable[[int], tuple[float, ...]] = lambda _reading: load()
     counters: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     raw: dict[str, bytes] = field(default_factory=dict)
+    dripping: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
     readings: int = 0
     look: Callable[[str], None] = lambda _path: None
@@ -103,6 +113,7 @@ class Host:
             try:
                 yield f"127.0.0.1:{server.server_address[1]}"
             finally:
+                self.over.set()
                 server.shutdown()
                 thread.join()
 
@@ -123,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.server.host
         host.asked.append(self.path)
         host.look(self.path)
+        if self.path == host.dripping:
+            self.drip()
+            return
         if self.path in host.raw:
             self.wfile.write(host.raw[self.path])
             self.close_connection = True
@@ -132,6 +146,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def drip(self) -> None:
+        """Say a little again and again, for as long as anybody listens."""
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        with suppress(OSError):
+            while not self.server.host.over.wait(0.1):
+                self.wfile.write(b"y")
 
     def log_message(self, *_: object) -> None:
         return
@@ -146,6 +168,12 @@ class Post:
     address: str
     jobs: int = 0
 
+    @classmethod
+    def at(cls, workshop: Workshop, address: str) -> Post:
+        """A post before the door of a real host."""
+        workshop.bots = ROOT / "bots"
+        return cls(workshop, Host(), address)
+
     def run(
         self,
         action: str,
@@ -156,6 +184,19 @@ class Post:
         timeout: int = 900,
     ) -> Outcome:
         """One run of an action; each is a job of its own unless `key` names it."""
+        prepared = self.prepared(action, payload, event=event, key=key, timeout=timeout)
+        return self.workshop.run(*prepared)
+
+    def prepared(
+        self,
+        action: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        event: str = "schedule.tick",
+        key: str = "",
+        timeout: int = 900,
+    ) -> tuple[SandboxExecutor, Job]:
+        """What runs, and the job."""
         self.jobs += 1
         fleet = the_fleet()
         hurried = [
@@ -166,8 +207,7 @@ class Post:
         executor = self.workshop.executor(replace(fleet, bots=tuple(hurried)))
         assert executor.refusal("MonitorBot", action) == ""
         name = key or f"job{self.jobs}"
-        cause = job(payload, type=event, bot="MonitorBot", action=action, job=name)
-        return self.workshop.run(executor, cause)
+        return executor, job(payload, type=event, bot="MonitorBot", action=action, job=name)
 
     def watch(self, *, timeout: int = 900, **changes: object) -> Outcome:
         """What a watch over a new release says."""

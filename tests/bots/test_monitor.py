@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bots.monitoring import RELEASE, Post, a_post, load, said, target
+from bots.monitoring import RELEASE, Post, a_post, external, load, said, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def post(workshop: Workshop) -> Iterator[Post]:
 
 
 def test_a_probe_reports_the_health_of_all_targets(post: Post):
-    post.host.targets.append(target("docs", service="docs", release=None, instances=0))
+    post.host.targets.append(external("docs", service="docs"))
     ran = post.run("probe")
     assert said(ran) == ["health.reported"]
     payload = ran.payload("health.reported")
@@ -101,7 +101,7 @@ def test_a_failure_between_passes_is_no_alert(post: Post):
 
 
 def test_a_service_with_two_targets_is_well_when_both_are(post: Post):
-    post.host.targets.append(target("shop-api", release=None))
+    post.host.targets.append(external("shop-api"))
     post.host.health["shop-api"] = (503, "")
     post.run("probe")
     assert "alert.triggered" in said(post.run("probe"))
@@ -110,8 +110,18 @@ def test_a_service_with_two_targets_is_well_when_both_are(post: Post):
     assert "alert.resolved" in said(post.run("probe"))
 
 
+def test_a_target_beside_a_service_without_a_release_counts(post: Post):
+    post.host.targets[:] = [target(release=None, instances=0), external("shop-api")]
+    post.host.health = {"shop-api": (503, ""), "shop.production": (503, "")}
+    post.run("probe")
+    assert "alert.triggered" in said(post.run("probe"))
+    del post.host.health["shop-api"]
+    over = post.run("probe").payload("alert.resolved")
+    assert over["value"] == 200
+
+
 def test_a_target_that_cannot_be_asked_is_an_error_and_no_alert(post: Post):
-    post.host.targets.append(target("docs", service="docs", release=None))
+    post.host.targets.append(external("docs", service="docs"))
     post.host.raw["/probe/docs"] = b"HTTP/1.1 500 No\r\nConnection: close\r\n\r\n"
     for _ in range(3):
         ran = post.run("probe")
@@ -181,7 +191,7 @@ def test_names_and_bodies_are_text_on_the_page(post: Post, name: str):
 
 
 def test_a_sample_is_how_much_of_its_capacity_a_service_uses(post: Post):
-    post.host.targets.append(target("docs", service="docs", release=None, instances=0))
+    post.host.targets.append(external("docs", service="docs"))
     ran = post.run("sample")
     assert said(ran) == ["metrics.sampled"]
     payload = ran.payload("metrics.sampled")
@@ -216,6 +226,14 @@ def test_an_answer_that_is_none_ends_the_attempt(post: Post, answer: bytes):
     assert said(ran, status=75) == []
     assert len(ran.log) < 5_000
     assert "Traceback" not in ran.log
+
+
+def test_a_target_that_answers_for_ever_does_not_answer(post: Post):
+    post.host.dripping = "/probe/shop.production"
+    ran = post.run("probe")
+    assert ran.payload("health.reported")["outcome"] == "failure"
+    (row,) = json.loads(post.report(ran, "health-report"))["targets"]
+    assert (row["status"], "no answer within 12 s" in row["said"]) == (0, True)
 
 
 @pytest.mark.parametrize(
