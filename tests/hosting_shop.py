@@ -147,16 +147,16 @@ class Hosting:
     ) -> Answer:
         """Ask the host through a door."""
         data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        async with (
-            ClientSession(
-                connector=UnixConnector(_short(self.door(door))),
-                timeout=ClientTimeout(PATIENCE_S),
-            ) as session,
-            session.request(
-                method, f"http://host{path}", data=None if method == "GET" else data
-            ) as answer,
-        ):
-            return Answer(answer.status, _plain(await answer.read()))
+        with short(self.door(door)) as way:
+            async with (
+                ClientSession(
+                    connector=UnixConnector(way), timeout=ClientTimeout(PATIENCE_S)
+                ) as session,
+                session.request(
+                    method, f"http://host{path}", data=None if method == "GET" else data
+                ) as answer,
+            ):
+                return Answer(answer.status, _plain(await answer.read()))
 
     async def release(
         self,
@@ -281,6 +281,16 @@ async def until(holds: Any, *, what: str = "it") -> None:  # noqa: ANN401 - an a
         raise AssertionError(f"waited {PATIENCE_S} s for {what}") from None
 
 
+@contextlib.contextmanager
+def short(path: Path) -> Iterator[str]:
+    """A short way to `path`: that of a socket has at most 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as one:
@@ -294,8 +304,3 @@ def _plain(data: bytes) -> Any:  # noqa: ANN401 - JSON
         return json.loads(data)
     except ValueError:
         return data.decode(errors="replace")
-
-
-def _short(path: Path) -> str:
-    """The path, relative to here if that is shorter: a socket's has at most 107 bytes."""
-    return min(str(path), os.path.relpath(path), key=len)

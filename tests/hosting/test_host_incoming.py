@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting_shop import artifact, hosting, sample
+from hosting_shop import artifact, hosting, sample, short
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.executor.executor import Sandbox
 from lotabots.adapters.hosting.releases import Origin, Shelf, ShelfError, UnfitError
@@ -49,8 +49,8 @@ def pipe(folder: Path) -> None:
 
 
 def listener(folder: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(os.path.relpath(folder / "s"))
+    with socket.socket(socket.AF_UNIX) as one, short(folder / "s") as way:
+        one.bind(way)
 
 
 def setuid(folder: Path) -> None:
