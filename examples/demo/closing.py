@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from lotabots.cli.trace import waterfall
 from people import CHAT, MAIL
-from proof import bad_news
-from story import deployed
-from words import describe, events, moment
-from workspace import PRODUCTION, STAGING
+from words import PRODUCTION, STAGING, bad_news, closed_gate, deployed, describe, events, moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,9 +17,7 @@ if TYPE_CHECKING:
     from progress import Pipe
     from story import Facts
     from traffic import Customers
-    from words import Span
 
-GATE = "gate.release-staging"
 WIDEST = 110
 NEXT = (
     ("lotabots validate", "prove this repository's fleet"),
@@ -80,23 +75,10 @@ def _stopped(facts: Facts) -> list[str]:
             said = describe(event)
             lines.append(f"{_name(pushed)}  {event['source']}: {said.text if said else ''}")
             if pushed.change.end == "stopped":
-                lines.append(f"         {_closed_gate(spans)}")
+                lines.append(f"         {closed_gate(spans)}")
             else:
                 lines.append(f"         {event['payload']['active']} stays in {PRODUCTION}")
     return lines
-
-
-def _closed_gate(spans: list[Span]) -> str:
-    """What the gate still waits for, and where that is written."""
-    waits = [
-        (event["sequence"], verdict)
-        for event in events(spans)
-        for verdict in event["verdicts"]
-        if verdict["target"] == GATE and verdict["verdict"] == "wait"
-    ]
-    verdict = max(waits, key=lambda one: one[0])[1]
-    place = verdict["rule"]["span"]
-    return f"{verdict['code']} {verdict['reason']} ({place[0]}:{place[1]})".replace("`", "")
 
 
 def _withdrawn(facts: Facts) -> list[str]:

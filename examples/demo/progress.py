@@ -35,6 +35,7 @@ MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 RUNNING = ("…", "yellow")
 UP, CLEAR = "\x1b[{}A", "\x1b[J"
 NAMES = 24
+JOBS = 30
 
 
 class Row(NamedTuple):
@@ -91,7 +92,8 @@ def _said(span: Span, spans: list[Span]) -> Said:
 def _row(name: str, found: list[tuple[Span, Said]], now: datetime) -> Row:
     bad = any(said.good is False for _, said in found)
     busy = any(span["kind"] == "job" and "outcome" not in span for span, _ in found)
-    texts = dict.fromkeys(said.text for _, said in found if said.text)
+    told = [said for _, said in found if said.good is not None] or [said for _, said in found]
+    texts = dict.fromkeys(said.text for said in told if said.text)
     seconds = sum(_seconds(span, now) for span, _ in found)
     return Row(name, not bad, busy, seconds, "; ".join(texts))
 
@@ -142,7 +144,7 @@ class Pipe:
                 self._known.add(one.key)
                 mark, _ = MARKS[one.said.good]
                 took = f"{one.seconds:5.1f} s" if one.seconds else " " * 7
-                self.say(f"  {mark} {one.name:{NAMES + 8}} {took}  {one.said.text}".rstrip())
+                self.say(f"  {mark} {one.name:{JOBS}} {took}  {one.said.text}".rstrip())
 
     def end(self) -> None:
         """Nothing more comes of this commit for now."""
@@ -164,7 +166,7 @@ class Terminal(Pipe):
     def begin(self, pushed: Pushed, of: int) -> None:
         """A commit was pushed."""
         self.say("")
-        self.say(heading(pushed, of), "bold")
+        self.say(self._cut(heading(pushed, of)), "bold")
 
     def show(self, spans: list[Span], now: datetime, below: str = "") -> None:
         """Draw all lines of the commit, with one more below them."""
@@ -186,11 +188,11 @@ class Terminal(Pipe):
         print(self._paint(text, color), file=self._out, flush=True)
 
     def _drawn(self, row: Row) -> str:
-        mark, color = RUNNING if row.busy else MARKS[row.good]
+        mark, color = RUNNING if row.busy and row.good else MARKS[row.good]
         took = f"{row.seconds:5.1f} s" if row.seconds else " " * 7
         text = self._cut(f"{row.name:{NAMES}} {took}  {row.text}", used=4)
         tone = "red" if row.good is False else ""
-        return f"  {self._paint(mark, color)} {self._paint(text, tone)}"
+        return f"  {self._paint(mark, color)} {self._paint(text.rstrip(), tone)}"
 
     def _cut(self, text: str, used: int = 0) -> str:
         room = max(shutil.get_terminal_size().columns - used - 1, 20)

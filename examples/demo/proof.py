@@ -6,16 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from people import CHAT, MAIL
-from story import deployed
-from words import describe, events, jobs
-from workspace import PRODUCTION, STAGING
+from words import PRODUCTION, STAGING, bad_news, deployed, events, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commits import Pushed
     from story import Facts
-    from words import Span
 
 ENOUGH = 100
 """Requests that customers must have sent for their answers to say something."""
@@ -41,12 +38,6 @@ class Promise(NamedTuple):
 def broken(facts: Facts) -> list[str]:
     """The claims that are not true."""
     return [promise.claim for promise in PROMISES if not promise.held(facts)]
-
-
-def bad_news(spans: list[Span]) -> list[Span]:
-    """The events of a trace that say what is wrong with a commit, in order."""
-    judged = [event for event in events(spans) if event["type"] != "notification.sent"]
-    return [event for event in judged if (said := describe(event)) and said.good is False]
 
 
 def good_release(facts: Facts) -> str:

@@ -17,13 +17,11 @@ from lotabots.adapters.files.auditlog import AuditLogError
 from people import CHAT, MAIL, listening
 from service import POLL_S, RefusedError, running, until
 from traffic import Customers
-from words import events, jobs
+from words import PRODUCTION, STAGING, deployed, ending, events, jobs
 from workspace import (
     LOTABOTS,
-    PRODUCTION,
     ROOT,
     SHOP,
-    STAGING,
     FailedError,
     call,
     free_ports,
@@ -151,6 +149,7 @@ class Story:
                 raise FailedError(f"commit {number} ({change.what}) was not {change.end} in time")
             time.sleep(POLL_S)
         self.screen.end()
+        self.screen.say(f"  → {ending(spans)}", "dim")
 
     def _approve(self, operator: Operator, pushed: Pushed, spans: list[Span]) -> None:
         """A person lets into production what runs in staging."""
@@ -203,15 +202,6 @@ class Story:
 
     def _title(self, text: str) -> None:
         self.screen.say(f"\n{text}", "bold")
-
-
-def deployed(spans: list[Span], environment: str, action: str = "deploy") -> list[Span]:
-    """The events that say that something was put in service there."""
-    return [
-        event
-        for event in events(spans, "deploy.completed")
-        if (event["payload"]["environment"], event["payload"]["action"]) == (environment, action)
-    ]
 
 
 def has_ended(end: str, spans: list[Span]) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+GATE = "gate.release-staging"
+STAGING, PRODUCTION = "staging", "production"
+
 Span = dict[str, Any]
 """An event or a job of a trace."""
 
@@ -40,6 +43,49 @@ def describe(event: Span) -> Said | None:
     """An event in a few words; None for what needs none."""
     words = _WORDS.get(event["type"])
     return words(event["payload"]) if words else None
+
+
+def deployed(spans: list[Span], environment: str, action: str = "deploy") -> list[Span]:
+    """The events that say that something was put in service there."""
+    return [
+        event
+        for event in events(spans, "deploy.completed")
+        if (event["payload"]["environment"], event["payload"]["action"]) == (environment, action)
+    ]
+
+
+def bad_news(spans: list[Span]) -> list[Span]:
+    """The events of a trace that say what is wrong with a commit, in order."""
+    judged = [event for event in events(spans) if event["type"] != "notification.sent"]
+    return [event for event in judged if (said := describe(event)) and said.good is False]
+
+
+def closed_gate(spans: list[Span]) -> str:
+    """What the gate still waits for, and where that is written."""
+    waits = [
+        (event["sequence"], verdict)
+        for event in events(spans)
+        for verdict in event["verdicts"]
+        if verdict["target"] == GATE and verdict["verdict"] == "wait"
+    ]
+    verdict = max(waits, key=lambda one: one[0])[1]
+    place = verdict["rule"]["span"]
+    return f"{verdict['code']} {verdict['reason']} ({place[0]}:{place[1]})".replace("`", "")
+
+
+def ending(spans: list[Span]) -> str:
+    """What became of a commit in the end."""
+    back = deployed(spans, PRODUCTION, "rollback")
+    if back:
+        alert = events(spans, "alert.triggered")[0]
+        seconds = (moment(back[0]) - moment(alert)).total_seconds()
+        active = back[0]["payload"]["active"]
+        return f"withdrawn: {active} is in production again, {seconds:.1f} s after the alert"
+    if failed := events(spans, "deploy.failed"):
+        return f"refused: {failed[0]['payload'].get('active', 'nothing')} stays in production"
+    if deployed(spans, PRODUCTION):
+        return "released"
+    return f"stopped by {bad_news(spans)[0]['source']}: {closed_gate(spans)}"
 
 
 def finding(payload: dict[str, Any]) -> str:
@@ -105,8 +151,15 @@ def _not_deployed(payload: dict[str, Any]) -> Said:
 
 
 def _alarmed(payload: dict[str, Any]) -> Said:
-    usual = f", usual {payload['baseline']:.3g}" if "baseline" in payload else ""
-    return Said(f"{payload['rule']}: {payload['metric']} {payload['value']:.3g}{usual}", good=False)
+    metric = payload["metric"]
+    usual = f", usual {_amount(metric, payload['baseline'])}" if "baseline" in payload else ""
+    text = f"{payload['rule']}: {metric} is {_amount(metric, payload['value'])}{usual}"
+    return Said(text, good=False)
+
+
+def _amount(metric: str, value: float) -> str:
+    """A value as people say it; metrics in seconds end with `_s`."""
+    return f"{value * 1000:.0f} ms" if metric.endswith("_s") else f"{value:.3g}"
 
 
 def _told(payload: dict[str, Any]) -> Said:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from interruption import undisturbed
+from words import PRODUCTION, STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 LOTABOTS = (sys.executable, "-m", "lotabots")
 SHOP = "shop"
-STAGING, PRODUCTION = "staging", "production"
 CURRENCY = "EUR"
 """What only production sets."""
 
