@@ -75,16 +75,20 @@ class Memory:
     def trigger(self, alert: Alert, *, key: str, at: str, again: str = "") -> dict[str, Any] | None:
         """The payload of `alert.triggered`; None if it is open already.
 
-        Open alerts that began before `again`, or are about another release, are said anew.
+        If another release has the same problem it is said anew, under the same id: it is not over.
+        What has been open since before `again` is said anew as another one.
         """
-        known = self.open.get(alert.fingerprint)
-        if known is not None and not known.resolved_by and known.key != key:
+        mark = alert.fingerprint
+        name = f"{mark}-{sha256(key.encode()).hexdigest()[:SHORT]}"
+        known = self.open.get(mark)
+        if known is not None and not known.resolved_by:
             other = bool(alert.release) and known.alert.release != alert.release
-            if not other and known.at >= again:
+            if known.key != key and not other and known.at >= again:
                 return None
-        name = f"{alert.fingerprint}-{sha256(key.encode()).hexdigest()[:SHORT]}"
-        self.open[alert.fingerprint] = Open(alert, name, key, at)
-        return payload(self.open[alert.fingerprint], alert.value)
+            if known.key == key or other:
+                name = known.alert_id
+        self.open[mark] = Open(alert, name, key, at)
+        return payload(self.open[mark], alert.value)
 
     def resolve(self, known: Open, value: float, *, key: str) -> dict[str, Any] | None:
         """The payload of `alert.resolved`; None if another job has said so."""

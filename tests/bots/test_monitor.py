@@ -347,6 +347,29 @@ def test_a_release_that_is_not_well_is_critical(post: Post):
     assert post.host.asked.count("/probe/shop.production") == 3
 
 
+def test_a_watch_says_which_release_is_not_well_even_if_that_is_known(post: Post):
+    post.host.targets[:] = [target(watch_s=600)]
+    post.host.health["shop.production"] = (500, "")
+    post.run("probe")
+    known = post.run("probe").payload("alert.triggered")
+    assert "release" not in known
+    said_again = post.watch().payload("alert.triggered")
+    assert said_again == {**known, "release": RELEASE}
+    assert said(post.watch()) == []
+    post.host.health.clear()
+    assert post.run("probe").payload("alert.resolved")["alert_id"] == known["alert_id"]
+
+
+def test_what_nobody_resolves_is_said_again_after_an_hour(post: Post):
+    measured = {**MEASURED, "deadlocks": 1}
+    first = post.run("assess", measured, event="database.measured").payload("alert.triggered")
+    path = post.workshop.folder / "state/MonitorBot/alerts.json"
+    path.write_text(path.read_text().replace("2026-01-02T03:04:05", "2026-01-02T02:04:04"))
+    again = post.run("assess", measured, event="database.measured").payload("alert.triggered")
+    assert again["fingerprint"] == first["fingerprint"]
+    assert again["alert_id"] != first["alert_id"]
+
+
 def test_a_release_that_is_slower_than_the_one_before_is_found(post: Post):
     """Nothing is known at first; the baseline of one release is what the next is held against."""
     post.host.targets[:] = [target(watch_s=600)]
@@ -362,7 +385,7 @@ def test_a_release_that_is_slower_than_the_one_before_is_found(post: Post):
     slow = post.watch(release="3-new", active="3-new").payload("alert.triggered")
     assert post.host.readings == 35
     assert (slow["release"], slow["fingerprint"]) == ("3-new", alert["fingerprint"])
-    assert slow["alert_id"] != alert["alert_id"]
+    assert slow["alert_id"] == alert["alert_id"]  # nobody has said that it was over
 
 
 def test_an_alert_about_a_release_is_over_when_another_one_is_in_service(post: Post):
