@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.diagnostics.diagnostic import Label
+from lotabots.diagnostics.words import counted
 from lotabots.model.codec.codec import did_you_mean
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ def unknown(
     for number, (name, spans) in enumerate(places.items()):
         close = did_you_mean(name, known) if number < GUESSED else ""
         first, *others = sorted(spans)
+        more = len(others) - SHOWN
         yield info.at(
             Label(first, "not declared"),
             f"unknown {what} `{name}`",
             subject=name,
             related=tuple(Label(span, "also used here") for span in others[:SHOWN]),
             help=_cure(close, cure),
-            notes=(f"used at {len(others) - SHOWN} more places",) if len(others) > SHOWN else (),
+            notes=(f"used at {counted(more, 'more place')}",) if more > 0 else (),
         )
 
 

@@ -26,6 +26,7 @@ from lotabots.cli.options import (
     workspace_option,
 )
 from lotabots.diagnostics.terminal import clean
+from lotabots.diagnostics.words import counted
 from lotabots.model.names import matches
 from lotabots.service.config import read_config
 from lotabots.service.folder import StateFolder
@@ -322,9 +323,11 @@ def _tell_verified(said: dict[str, Any], *, style: str, colored: bool) -> None:
         click.echo(f"... and {len(faults) - MOST_FAULTS} more")
     if not faults:
         word = click.style("whole", fg="green")
-        click.echo(f"{word}: {said['entries']} entries, root {said['root']}", color=colored)
+        entries = counted(said["entries"], "entry", many="entries")
+        click.echo(f"{word}: {entries}, root {said['root']}", color=colored)
         if "since" in said:
-            click.echo(f"unchanged since the checkpoint over {said['since']} entries")
+            since = counted(said["since"], "entry", many="entries")
+            click.echo(f"unchanged since the checkpoint over {since}")
     if not said["pinned"]:
         click.echo(f"note: {_OWN_KEY}")
 

@@ -10,6 +10,7 @@ import click
 from lotabots.cli.options import Family, format_option, workspace_option
 from lotabots.cli.service import ask
 from lotabots.diagnostics.terminal import clean
+from lotabots.diagnostics.words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def list_(workspace: Path | None, *, style: str) -> None:
     for row in said["dead_letters"]:
         click.echo(_line(row))
     if said["left_out"]:
-        click.echo(f"({said['left_out']} older ones are left out)")
+        click.echo(f"({counted(said['left_out'], 'older one is', many='older ones are')} left out)")
     if not said["dead_letters"]:
         click.echo("no dead letters")
 

@@ -13,6 +13,7 @@ import click
 
 from lotabots.cli.options import fail, workspace_at, workspace_option
 from lotabots.cli.service import config_of
+from lotabots.diagnostics.words import counted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -173,8 +174,7 @@ async def _announce(service: Service, say: Sayer) -> None:
 
     fleet, url, state = service.checked.fleet, service.url, str(service.config.state)
     name, count = fleet.settings.name, len(fleet.bots)
-    bots = "1 bot" if count == 1 else f"{count} bots"
-    words = f"lotabots serves {name} ({bots}) at {url}; state in {state}"
+    words = f"lotabots serves {name} ({counted(count, 'bot')}) at {url}; state in {state}"
     say("service.serves", words, fleet=name, bots=count, url=url, state=state)
     if WORKER in service.roles and service.executor is not None:
         # It compares every file of the toolboxes, once: not on the loop, which has to answer.

@@ -10,6 +10,7 @@ import click
 
 from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask, config_at
+from lotabots.diagnostics.words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,18 +25,22 @@ def command(workspace: Path | None, *, style: str) -> None:
     if style == "json":
         click.echo(json.dumps(said, indent=2))
         return
-    click.echo(_words(said))
+    click.echo(in_words(said))
 
 
-def _words(said: dict[str, Any]) -> str:
+def in_words(said: dict[str, Any]) -> str:
+    """The answer of the service, and the services that are hosted, for people."""
     counts = said["messages"]
     lines = [
         f"policy    {said['policy']}",
         f"engine    {said['engine']} (lotabots {said['version']})",
-        f"events    {counts['LB_EVENTS']} accepted, {counts['LB_DECISIONS']} decisions stored",
+        (
+            f"events    {counts['LB_EVENTS']} accepted, "
+            f"{counted(counts['LB_DECISIONS'], 'decision')} stored"
+        ),
         (
             f"jobs      {counts['LB_OUTCOMES']} ended, {counts['LB_WORK']} queued or running, "
-            f"{said['dead_letters']} dead letters"
+            f"{counted(said['dead_letters'], 'dead letter')}"
         ),
     ]
     lines += [f"          {bot}: {n} queued or running" for bot, n in said["queued"].items()]
@@ -60,5 +65,4 @@ def _service(one: dict[str, Any]) -> str:
         return f"{where}: no host runs"
     if one["release"] is None:
         return f"{where}: nothing is released"
-    count = "1 instance" if one["instances"] == 1 else f"{one['instances']} instances"
-    return f"{where}: {one['release']}, {count}"
+    return f"{where}: {one['release']}, {counted(one['instances'], 'instance')}"

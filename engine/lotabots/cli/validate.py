@@ -17,6 +17,8 @@ from lotabots.cli.options import (
     workspace_option,
 )
 from lotabots.diagnostics.diagnostic import Severity
+from lotabots.diagnostics.words import counted
+from lotabots.model.names import SCHEDULE_TICK
 
 if TYPE_CHECKING:
     from lotabots.diagnostics.diagnostic import Diagnostic
@@ -115,7 +117,8 @@ def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, 
         return render(found, names=names()) + "\n"
     if not found:
         others = len(workspace.checked.diagnostics)
-        said = f"none of the {others} findings was selected" if others else "no findings"
+        many = "findings, none selected"
+        said = counted(others, "finding, not selected", many=many) if others else "no findings"
         return f"{summary(workspace.checked.fleet)}: {said}\n"
     if style == "concise":
         from lotabots.diagnostics import render_concise  # noqa: PLC0415 - one renderer a run
@@ -127,11 +130,14 @@ def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, 
 
 
 def summary(fleet: Fleet) -> str:
-    """How much was looked at, for people: ``15 bots, 41 events, 6 gates, 60 edges``."""
+    """How much was looked at, for people: ``15 bots, 41 events, 6 gates, 60 edges``.
+
+    Of the events those that are declared; `SCHEDULE_TICK`, which is built in, is in every fleet.
+    """
     counts = (
         (len(fleet.bots), "bot"),
-        (len(fleet.events), "event"),
+        (len(fleet.events.keys() - {SCHEDULE_TICK}), "event"),
         (len(fleet.gates), "gate"),
         (len(fleet.edges), "edge"),
     )
-    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
+    return ", ".join(counted(number, noun) for number, noun in counts)

@@ -9,6 +9,7 @@ from lotabots.diagnostics.diagnostic import Severity
 from lotabots.diagnostics.frame import GAP, Mark, Row, frame
 from lotabots.diagnostics.source import Sources
 from lotabots.diagnostics.terminal import clean, paint
+from lotabots.diagnostics.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,13 +40,9 @@ def counts(diagnostics: Iterable[Diagnostic]) -> str:
     """How many findings of each severity, and in how many files (``2 errors in 1 file``)."""
     found = list(diagnostics)
     by_severity = Counter(diagnostic.severity for diagnostic in found)
-    parts = [_plural(by_severity[each], each.value) for each in Severity if by_severity[each]]
+    parts = [counted(by_severity[each], each.value) for each in Severity if by_severity[each]]
     files = len({diagnostic.primary.span.path for diagnostic in found})
-    return f"{', '.join(parts)} in {_plural(files, 'file')}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{', '.join(parts)} in {counted(files, 'file')}"
 
 
 class _Page:

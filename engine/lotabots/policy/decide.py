@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from lotabots.condition.translate import HOLDS
 from lotabots.diagnostics import codes
+from lotabots.diagnostics.words import counted
 from lotabots.model.envelope import (
     ANYONE,
     MAX_DEPTH,
@@ -186,7 +187,8 @@ def _refusal(policy: Policy, head: Envelope, *, stamp: Stamp, known: bool, now: 
     elif age < _OLDEST_SKEW:
         reason, code = f"its time is {-age} ahead, {SKEW} is allowed", codes.FROM_THE_FUTURE
     elif stamp.hops > policy.max_hops:
-        reason, code = f"{stamp.hops} hops, {policy.max_hops} are allowed", codes.HOP_LIMIT
+        allowed = counted(policy.max_hops, "is allowed", many="are allowed")
+        reason, code = f"{counted(stamp.hops, 'hop')}, {allowed}", codes.HOP_LIMIT
     else:
         reason = f"`{stamp.source}` sent an event `{head.id}` before"
         code = codes.DUPLICATE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.diagnostics import codes
+from lotabots.diagnostics.words import counted
 from lotabots.policy.decision import DeadLetter, Ignore, Reject, RuleRef, Wait
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def expires_first(bot: BotRule, saw: Saw) -> DeadLetter:
 
 def over_quota(bot: BotRule, saw: Saw) -> Reject:
     """LR204: as many jobs wait as the bot allows."""
-    reason = f"`{bot.name}` has {saw.queued} jobs queued, {bot.max_queued} are allowed"
+    queued = f"{counted(saw.queued, 'job')} queued"
+    allowed = counted(bot.max_queued, "is allowed", many="are allowed")
+    reason = f"`{bot.name}` has {queued}, {allowed}"
     return Reject(bot.name, codes.OVER_QUOTA.code, reason, bot.constraints, saw=saw)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from lotabots.diagnostics.words import counted
 from lotabots.model.bot import TriggerKind
 from lotabots.model.capability import covers
 from lotabots.model.event import (
@@ -114,7 +115,9 @@ def _gate(gate: Gate) -> Iterator[str]:
     yield f"Keyed on {keys}, within {gate.within} s{_at(gate)}"
     parts = map(_part, gate.parts)
     titles = {"all": "Waits for all of", "any": "Waits for any of", "absent": "Waits for silence"}
-    yield from _section(titles.get(gate.kind.value, f"Waits for {gate.times} times"), parts)
+    yield from _section(
+        titles.get(gate.kind.value, f"Waits for {counted(gate.times, 'time')}"), parts
+    )
     if gate.after is not None:
         yield from _section("After", [_part(gate.after)])
     yield from _section("Then", [f"emits `{gate.emit}`"])
@@ -163,7 +166,7 @@ def _members(kind: ObjectType, path: str) -> Iterator[str]:
 def _kind(kind: PayloadType) -> str:  # noqa: PLR0911 - one for each member of the union
     match kind:
         case TextType():
-            return kind.format or f"text, at most {kind.max_length} characters"
+            return kind.format or f"text, at most {counted(kind.max_length, 'character')}"
         case EnumType():
             return " | ".join(kind.values)
         case IntegerType():

@@ -55,6 +55,7 @@ from typing import TYPE_CHECKING
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.checks.conditions import example
 from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.diagnostics.words import counted
 from lotabots.graph.loops import fixed_by, live_loops
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class LiveEventLoop:
         steps = [hop for hop in loop.hops if hop.event]
         round_ = [graph.vertices[hop.source] for hop in steps]
         others = len(loop.nodes) - len(set(round_))
+        more, several = "more bot or gate goes", "more bots and gates go"
         first = graph.starts[steps[-1].target]
         return self.info.at(
             Label(first.rule.span, f"`{first.node}` starts again here"),
@@ -88,7 +90,7 @@ class LiveEventLoop:
             related=tuple(_label(graph, hop) for hop in steps),
             help="break the loop: a condition such as `event.hops < 3`, a gate with a part from "
             "outside, or one output less",
-            notes=(f"{others} more bots and gates go round with them",) if others > 0 else (),
+            notes=(f"{counted(others, more, many=several)} round with them",) if others > 0 else (),
             example=_example(graph, steps[-1]),
         )
 

@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING
 from lotabots.checks.authority import Breach, Closures, accepts
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
+from lotabots.diagnostics.words import counted
 from lotabots.graph.causes import members, shortest_path
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ class ConfusedDeputy:
             related=tuple(_label(graph, hop) for hop in way if hop.event),
             help="take away one of the routes, or narrow what they carry; only if a reviewer "
             f"accepts the power, add `{capability}` to `may_cause`",
-            notes=(f"it can make {others} more bots break this boundary",) if others else (),
+            notes=(f"it can make {counted(others, 'more bot')} break this boundary",)
+            if others
+            else (),
         )
 
 

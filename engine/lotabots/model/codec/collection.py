@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lotabots.diagnostics.codes import DUPLICATE_NAME
 from lotabots.diagnostics.diagnostic import Label
+from lotabots.diagnostics.words import counted
 from lotabots.model.codec.codec import (
     Codec,
     Definitions,
@@ -56,8 +57,11 @@ def listing(
             expected(node, findings, "a list", _list_cure(node, least))
             return None
         if not least <= len(node.items) <= most:
-            what = f"at least {least} item" if len(node.items) < least else f"at most {most} items"
-            cure = "add one" if len(node.items) < least else f"remove {len(node.items) - most}"
+            few = len(node.items) < least
+            what = (
+                f"at least {counted(least, 'item')}" if few else f"at most {counted(most, 'item')}"
+            )
+            cure = "add one" if few else f"remove {len(node.items) - most}"
             expected(node, findings, what, cure)
         values = []
         spans = []
