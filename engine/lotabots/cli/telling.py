@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from lotabots.diagnostics.terminal import clean
+from lotabots.diagnostics.words import counted, spoken
 from lotabots.model.envelope import Event, MalformedError, decode_envelope
 from lotabots.policy.decision import Ignore
 from lotabots.policy.explain import Explanation, explain
@@ -24,9 +25,9 @@ COLORS: Final = {
     "reject": "red",
     "wait": "yellow",
     "ignore": "bright_black",
-    "dead letter": "red",
+    "dead_letter": "red",
 }
-REFUSALS: Final = ("reject", "dead letter")
+REFUSALS: Final = ("reject", "dead_letter")
 _PLAIN_DETAILS: Final = frozenset({"delegate", "until"})
 """What the state was is told in JSON; people want to know whom to ask, and how long it waits."""
 
@@ -71,10 +72,10 @@ class Teller:
         """How many events, how many verdicts of each kind; where to read about a refusal."""
         if self._json:
             return ""
-        counts = ", ".join(f"{self._counts[word]} {word}" for word in COLORS if self._counts[word])
-        noun = "event" if self._events == 1 else "events"
+        seen = [outcome for outcome in COLORS if self._counts[outcome]]
+        counts = ", ".join(f"{self._counts[outcome]} {spoken(outcome)}" for outcome in seen)
         more = f"more about a code: `lotabots explain {self._refusal}`\n" if self._refusal else ""
-        return f"{self._events} {noun}: {counts or 'nothing to decide'}\n{more}"
+        return f"{counted(self._events, 'event')}: {counts or 'nothing to decide'}\n{more}"
 
     def _explain(self, scene: Scene, verdict: Any) -> Explanation:  # noqa: ANN401 - the union
         try:
@@ -96,7 +97,7 @@ class Teller:
 
     def _lines(self, found: Explanation) -> list[str]:
         wide, wider, narrow = _WIDTHS
-        word = self._style(f"{found.outcome:{wide}}", fg=COLORS[found.outcome])
+        word = self._style(f"{spoken(found.outcome):{wide}}", fg=COLORS[found.outcome])
         target = clean(found.target) or "the event"
         place = self._style(_place(found.rule), dim=True)
         said = f"{target:{wider}} {found.code:{narrow}} {clean(found.reason)}"

@@ -10,6 +10,7 @@ import click
 from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask, folder_of
 from lotabots.diagnostics.terminal import clean
+from lotabots.diagnostics.words import spoken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def _verdict(verdict: dict[str, Any]) -> str:
     reason = verdict.get("reason") or verdict.get("action", "")
     target = verdict["target"] or "the event"
     place = f"  ({path}:{line})" if path else ""
-    return clean(f"  {target:20} {verdict['verdict']:12} {code:6} {reason}{place}")
+    return clean(f"  {target:20} {spoken(verdict['verdict']):12} {code:6} {reason}{place}")
 
 
 def job_in_words(job: dict[str, Any], store: BlobStore) -> str:

@@ -55,7 +55,7 @@ def explain(policy: Policy, event: Event, verdict: Verdict) -> Explanation:
             values = _read(policy, event, verdict) if verdict.clause >= 0 else ()
             return _explanation("ignore", verdict, verdict.code, verdict.reason, values=values)
         case DeadLetter():
-            return _explanation("dead letter", verdict, verdict.code, verdict.reason)
+            return _explanation("dead_letter", verdict, verdict.code, verdict.reason)
         case _:
             assert_never(verdict)
 
