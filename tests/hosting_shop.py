@@ -16,7 +16,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout, UnixConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.executor.executor import Sandbox
@@ -260,14 +260,14 @@ def artifact(version: str) -> str:
 
 
 async def get(listen: str, path: str) -> Answer:
-    """One request on a connection of its own; status 0 where nobody listens."""
+    """One request on a connection of its own; status 0 where nobody answers."""
     try:
         async with (
             ClientSession(timeout=ClientTimeout(PATIENCE_S)) as session,
             session.get(f"http://{listen}{path}") as answer,
         ):
             return Answer(answer.status, _plain(await answer.read()))
-    except OSError as error:
+    except (OSError, ClientError) as error:
         return Answer(0, str(error))
 
 

@@ -7,6 +7,7 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
+from hosting_processes import nothing_of
 from hosting_shop import Answer, artifact, get, hosting, shop, until
 
 if TYPE_CHECKING:
@@ -231,6 +232,23 @@ async def test_scaling_stays_within_the_bounds_and_lasts(tmp_path: Path, hosting
         assert (await host.status("staging"))["instances"] == 2
         metrics = (await host.call("monitor", "GET", "/metrics")).said
         assert 'lotabots_front_instances{service="shop",environment="staging"' in metrics
+
+
+async def test_a_host_that_ends_takes_with_it_what_was_just_starting(
+    tmp_path: Path, hosting_sandbox: Sandbox
+):
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        asked = asyncio.create_task(host.release("staging", start="gate.wait()"))
+        site = host.host.site("shop", "staging")
+
+        async def is_starting() -> bool:
+            return bool(site._pools) and not await nothing_of(tmp_path)
+
+        await until(is_starting)
+    await asyncio.gather(asked, return_exceptions=True)
+    assert await nothing_of(tmp_path)
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        assert list((await host.states("staging")).values()) in (["stopped"], ["discarded"])
 
 
 async def test_old_folders_go_and_needed_ones_stay(tmp_path: Path, hosting_sandbox: Sandbox):

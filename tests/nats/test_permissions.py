@@ -162,6 +162,25 @@ async def test_a_runner_publishes_attempts_and_outcomes_only(nats_fleet: NatsFle
         assert not await nats_fleet.may_publish(runner, subject), subject
 
 
+async def test_the_host_puts_on_record_what_it_did_and_nothing_else(nats_fleet: NatsFleet):
+    host = await nats_fleet.connect("host")
+    for subject in ("lb.ctl.host.promote", "lb.ctl.host.refused"):
+        assert await nats_fleet.may_publish(host, subject), subject
+    for subject in (
+        "lb.ctl.engine.redrive.x",
+        "lb.ctl.runner.x",
+        "lb.dec.x",
+        "lb.work.BuildBot",
+        "lb.ev.bot.DeployBot.deploy.completed",
+        APPROVAL,
+        "ev.deploy.completed",
+        "lb.api.status",
+    ):
+        assert not await nats_fleet.may_publish(host, subject), subject
+    for subject in ("lb.ctl.>", "lb.work.>", "lb.ev.>"):
+        assert not await nats_fleet.may_subscribe(host, subject), subject
+
+
 async def test_the_audit_user_publishes_nothing(nats_fleet: NatsFleet):
     audit = await nats_fleet.connect("audit")
     for subject in ("lb.ctl.x", "lb.att.x", "lb.out.done.X.y", "lb.dec.x", "lb.ev.gate.g.x", "x"):

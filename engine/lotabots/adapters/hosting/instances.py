@@ -10,7 +10,6 @@ import asyncio
 import configparser
 import re
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.adapters.executor.exchange import converse
@@ -204,8 +203,7 @@ async def _until_up(instance: Instance, hosted: Hosted) -> None:
     finally:
         for task in (ending, asking):
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait([ending, asking])
 
 
 async def _first_answer(instance: Instance, path: str) -> None:
@@ -225,7 +223,7 @@ def _console_scripts(file: Path) -> dict[str, str]:
     parser.optionxform = str  # type: ignore[assignment,method-assign] # names keep their case
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
-    except (configparser.Error, UnicodeDecodeError) as error:
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
         raise FailedError(f"{file.parent.name}/{file.name} cannot be read: {error}") from error
     return dict(parser["console_scripts"]) if parser.has_section("console_scripts") else {}
 

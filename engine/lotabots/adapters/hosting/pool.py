@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from lotabots.adapters.executor.exchange import to_the_end
 from lotabots.adapters.hosting.instances import FailedError
 from lotabots.adapters.hosting.upstream import Upstream
 
@@ -64,14 +64,12 @@ class Pool:
         Raises:
             FailedError: one does not come up; then the number is what it was.
         """
-        missing = number - len(self._slots)
-        started = await asyncio.gather(
-            *(self._start() for _ in range(missing)), return_exceptions=True
-        )
-        good = [one for one in started if not isinstance(one, BaseException)]
-        if len(good) < max(missing, 0):
-            await _stop(good)
-            raise next(one for one in started if isinstance(one, BaseException))
+        starts = [asyncio.ensure_future(self._start()) for _ in range(number - len(self._slots))]
+        try:
+            good = [await start for start in starts]
+        except BaseException:
+            await to_the_end(_undo(starts))
+            raise
         self._slots += [_Slot(self, instance) for instance in good]
 
     def insist(self, number: int) -> None:
@@ -123,8 +121,7 @@ class _Slot:
 
     async def close(self) -> None:
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
         if self.instance is not None:
             await self.instance.stop()
             self.instance = None
@@ -165,8 +162,13 @@ def pause(failures: int) -> float:
     return min(FIRST_PAUSE_S * 2.0 ** min(failures, 16), LONGEST_PAUSE_S)
 
 
-async def _stop(instances: Sequence[Instance]) -> None:
-    await asyncio.gather(*(instance.stop() for instance in instances))
+async def _undo(starts: Sequence[asyncio.Future[Instance]]) -> None:
+    """Leave no instance of starts that are not wanted any more."""
+    for one in starts:
+        one.cancel()
+    for found in await asyncio.gather(*starts, return_exceptions=True):
+        if not isinstance(found, BaseException):
+            await found.stop()
 
 
 async def _nothing() -> None:

@@ -198,11 +198,7 @@ class Site:
             if before == wish.release:
                 return _promoted(before, self.book.spare or wish.withdraw)
             pool = self._pools[wish.release]
-            try:
-                await pool.grow(hosting.wanted(self.hosted, self.book))
-            except FailedError as error:
-                text = f"not all instances come up, so nothing was changed: {error}"
-                raise DeclinedError(503, text, log=error.log) from error
+            await _grow(pool, hosting.wanted(self.hosted, self.book))
             return await to_the_end(self._switch(pool, wish, before))
 
     async def discard(self, release: str, *, job: str, reason: str) -> None:
@@ -236,11 +232,7 @@ class Site:
             return {"from": before, "to": instances}
 
     async def _scale(self, pool: Pool, instances: int, job: str) -> None:
-        try:
-            await pool.grow(instances)
-        except FailedError as error:
-            text = f"not all instances come up, so nothing was changed: {error}"
-            raise DeclinedError(503, text, log=error.log) from error
+        await _grow(pool, instances)
         await asyncio.to_thread(self.shelf.note, "scaled", instances=instances, job=job)
         await self._shrink(pool, instances)
 
@@ -358,6 +350,17 @@ CHANGING: Final = frozenset(
     {Verb.RELEASE, Verb.START, Verb.PROMOTE, Verb.DISCARD, Verb.SCALE},
 )
 """Verbs that change something, and so are recorded."""
+
+
+async def _grow(pool: Pool, number: int) -> None:
+    """Bring a pool to at least `number` instances that run at this moment."""
+    text = "not all instances come up, so nothing was changed"
+    try:
+        await pool.grow(number)
+    except FailedError as error:
+        raise DeclinedError(503, f"{text}: {error}", log=error.log) from error
+    if len(pool.instances) < number:
+        raise DeclinedError(503, f"{text}: one has just ended; check it and ask again")
 
 
 def _promoted(
