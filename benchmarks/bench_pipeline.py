@@ -21,9 +21,11 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lotabots.adapters.nats.bus import Publisher, Puller, Reader
 from lotabots.adapters.nats.connection import connect, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.adapters.nats.puller import Puller
+from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
 from lotabots.checks.run import run as check
 from lotabots.model.load import load

@@ -17,9 +17,10 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from deciding import FILES
-from lotabots.adapters.nats.bus import Publisher, Puller
 from lotabots.adapters.nats.connection import PIN_GROUP, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.adapters.nats.puller import Puller
 from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
 from lotabots.model.load import load
 from lotabots.policy.project_broker import consumers, server_config, streams, users

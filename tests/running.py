@@ -23,9 +23,9 @@ from uuid import uuid4  # noqa: TID251 - an edge makes ids
 import msgspec
 from nats.errors import Error as NatsError
 
-from lotabots.adapters.nats.bus import Publisher
 from lotabots.adapters.nats.connection import connect
 from lotabots.adapters.nats.keys import read_seed
+from lotabots.adapters.nats.publisher import Publisher
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.policy.project_broker import outside_account
 from lotabots.runtime.ports import BusError, Outgoing, RunReport

@@ -21,15 +21,17 @@ import linter
 import quality
 import sources
 from baseline import Judged
-from commits import Repository
 from failure import UnfitError
+
+from commits import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from commits import Entry
     from findings import Finding
     from formatting import Proposal
+
+    from commits import Entry
 
 ACCEPTED = Path(__file__).with_name("accepted.txt")
 MAX_TOP = 50

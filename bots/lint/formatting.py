@@ -16,10 +16,11 @@ import tokenize
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
-from commits import ENV
 from failure import UnfitError
 from findings import KNOWN
 from linter import RULES
+
+from commits import ENV
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,18 +18,20 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import advisories
 import dependencies
 import findings
 import severity
 from failure import UnfitError
 from scan import Result, Scanner
 
+import advisories
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from advisories import About
     from findings import Finding
+
+    from advisories import About
 
 POLICY = Path(__file__).with_name("policy.toml")
 REPORT = "security-report.json"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import findings
 import matching
-from advisories import Database
 from failure import UnfitError
 from findings import Finding
 from matching import Part
 from scan import ACCEPTED
+
+from advisories import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,9 +12,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from commits import FILES, LINK, SUBMODULE
 from findings import Finding
 from sources import LINE_END
+
+from commits import FILES, LINK, SUBMODULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,9 +14,10 @@ import linter
 import severity
 import sources
 from baseline import Judged
-from commits import LINK, Repository
 from failure import UnfitError
 from findings import Finding
+
+from commits import LINK, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

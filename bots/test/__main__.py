@@ -22,8 +22,9 @@ import process
 import reached
 import sources
 import verdict
-from commits import Repository
 from failure import UnfitError
+
+from commits import Repository
 
 if TYPE_CHECKING:
     from process import Ended

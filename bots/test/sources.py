@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import asked
-import commits
 import expected
 from failure import UnfitError
+
+import commits
 
 if TYPE_CHECKING:
     from pathlib import Path

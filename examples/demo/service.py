@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from interruption import undisturbed
-from lotabots.adapters.nats.bus import Publisher
+from lotabots.adapters.nats.publisher import Publisher
 from lotabots.cli.service import operator
 from lotabots.runtime.ports import BusError, Outgoing
 from lotabots.service.config import user_source

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet_server import NatsFleet, ask, settle
-from lotabots.adapters.nats.bus import Reader
+from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import find_binary
 from lotabots.policy.project_broker import ATTEMPTS, AUDIT, EVENTS, OUTCOMES, WORK

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_server import until
-from lotabots.adapters.nats.bus import Publisher, Reader
 from lotabots.adapters.nats.connection import set_up
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.adapters.nats.reader import Reader
 from lotabots.policy.project_broker import DECISIONS, OUTCOMES, WORK, Stream
 from lotabots.runtime.ports import ONLY_FIRST, BusError, Outgoing
 

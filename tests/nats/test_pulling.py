@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet_server import PATIENCE_S, NatsFleet, ask, settle, until
-from lotabots.adapters.nats import bus
-from lotabots.adapters.nats.bus import Puller, delivery_of
+from lotabots.adapters.nats import puller as pulling
 from lotabots.adapters.nats.connection import set_up
+from lotabots.adapters.nats.delivery import delivery_of
+from lotabots.adapters.nats.puller import Puller
 from lotabots.policy.project_broker import EVENTS, WORK, Consumer, consumers
 from lotabots.runtime.ports import Delivery, Outgoing
 
@@ -225,7 +226,7 @@ async def test_a_request_whose_time_is_over_is_made_again(
     nats_fleet: NatsFleet, monkeypatch: pytest.MonkeyPatch
 ):
     """Status 408."""
-    monkeypatch.setattr(bus, "PULL_EXPIRES_S", 0.2)
+    monkeypatch.setattr(pulling, "PULL_EXPIRES_S", 0.2)
     puller = await nats_fleet.puller("engine", EVENTS, "ENGINE", prefetch=5)
     waiting = asyncio.create_task(take(puller, 5))
     await until(lambda: puller._number >= 3)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_server import ask, until
-from lotabots.adapters.nats.bus import Reader
 from lotabots.adapters.nats.connection import SetupError, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
+from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
 from lotabots.policy.project_broker import DECISIONS, EVENTS, Consumer, Stream, consumers, streams

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lotabots.adapters.nats.bus import Publisher, Puller, Reader
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.adapters.nats.puller import Puller
+from lotabots.adapters.nats.reader import Reader
 from lotabots.policy.project_broker import CRON
 from lotabots.runtime.ledger import Ledger
 from lotabots.runtime.ports import Outgoing

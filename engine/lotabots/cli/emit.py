@@ -84,7 +84,7 @@ def _payload(text: str) -> Any:  # noqa: ANN401 - JSON
 
 
 async def _send(workspace: Path | None, source: str, envelope: dict[str, Any]) -> None:
-    from lotabots.adapters.nats.bus import Publisher  # noqa: PLC0415 - asyncio is wanted here only
+    from lotabots.adapters.nats.publisher import Publisher  # noqa: PLC0415 - asyncio is heavy
     from lotabots.runtime.ports import BusError, Outgoing  # noqa: PLC0415
 
     client = await operator(folder_of(workspace), source)

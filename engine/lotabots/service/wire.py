@@ -22,9 +22,11 @@ from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
 from lotabots.adapters.git.watch import RefWatcher
-from lotabots.adapters.nats.bus import Publisher, Puller, Reader
 from lotabots.adapters.nats.connection import PIN_GROUP, SetupError, connect, set_up
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.adapters.nats.puller import Puller
+from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
 from lotabots.policy.compile import compile_policy

@@ -9,7 +9,7 @@ import msgspec
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from lotabots.adapters.nats.bus import delivery_of
+from lotabots.adapters.nats.delivery import delivery_of
 from lotabots.runtime.ports import BusError
 
 if TYPE_CHECKING:
