@@ -68,7 +68,7 @@ def _row(span: dict[str, Any]) -> tuple[str, datetime, datetime, str]:
     times = [datetime.fromisoformat(attempt["at"]) for attempt in span["attempts"]]
     ended = str(span.get("ended_at", ""))
     outcome = span.get("outcome", {}).get("outcome", "running")
-    begin = min(times) if times else datetime.fromisoformat(ended)
-    end = datetime.fromisoformat(ended) if ended else max(times)
+    begin = min(times, default=datetime.fromisoformat(span["at"]))
+    end = datetime.fromisoformat(ended) if ended else max(times, default=begin)
     style = {"success": "green", "running": "yellow"}.get(outcome, "red")
     return f"  {span['bot']}.{span['action']}: {outcome}", begin, end, style

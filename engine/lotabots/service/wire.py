@@ -297,7 +297,6 @@ class Service:
         about = {"policy": policy.digest, "version": __version__, "engine": self.name}
         api = Api(
             client,
-            scanner=scanner,
             ledger=ledger,
             dispatcher=dispatcher,
             clock=clock,
