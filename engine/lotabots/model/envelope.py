@@ -87,18 +87,12 @@ def decode_envelope(raw: bytes) -> Envelope:
     """
     if len(raw) > MAX_EVENT:
         raise MalformedError(f"{len(raw)} bytes, {MAX_EVENT} are allowed")
-    try:
-        envelope = read_envelope(raw)
-    except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
-        raise MalformedError(why_malformed(raw, error)) from error
     if depth(raw) > MAX_DEPTH:
         raise MalformedError(TOO_DEEP)
-    return envelope
-
-
-def why_malformed(raw: bytes, error: Exception) -> str:
-    """What is wrong with `raw`, which a decoder refused with `error`."""
-    return TOO_DEEP if depth(raw) > MAX_DEPTH else reason(error)
+    try:
+        return read_envelope(raw)
+    except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
+        raise MalformedError(reason(error)) from error
 
 
 def encode_envelope(envelope: Envelope) -> bytes:

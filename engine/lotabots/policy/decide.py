@@ -25,7 +25,7 @@ from lotabots.model.envelope import (
     Stamp,
     depth,
     read_envelope,
-    why_malformed,
+    reason,
 )
 from lotabots.policy.breaker import Phase, Signal, lets_through
 from lotabots.policy.correlate import mark_of, take
@@ -89,22 +89,21 @@ def decide(policy: Policy, state: State, event: Event, now: datetime) -> Step:
 def decide_bytes(policy: Policy, state: State, raw: bytes, stamp: Stamp, now: datetime) -> Step:
     """The decision on the event that `raw` is; every `raw` gets one."""
     if len(raw) > MAX_EVENT:
-        reason = f"{len(raw)} bytes, {MAX_EVENT} are allowed"
-        return _unread(policy, state, codes.TOO_LARGE.code, reason, stamp, now)
+        said = f"{len(raw)} bytes, {MAX_EVENT} are allowed"
+        return _unread(policy, state, codes.TOO_LARGE.code, said, stamp, now)
     if depth(raw) > MAX_DEPTH:  # open payloads have room for any depth; the decoder would not mind
         return _unread(policy, state, codes.MALFORMED.code, TOO_DEEP, stamp, now)
     try:
         envelope = read_envelope(raw)
     except DECODE_ERRORS as error:
-        reason = why_malformed(raw, error)
-        return _unread(policy, state, codes.MALFORMED.code, reason, stamp, now)
+        return _unread(policy, state, codes.MALFORMED.code, reason(error), stamp, now)
     return _decide(policy, state, envelope, stamp, now)
 
 
 def _unread(
-    policy: Policy, state: State, code: str, reason: str, stamp: Stamp, now: datetime
+    policy: Policy, state: State, code: str, said: str, stamp: Stamp, now: datetime
 ) -> Step:
-    refused = Reject("", code, reason, policy.envelope)
+    refused = Reject("", code, said, policy.envelope)
     return Step(state, Decision("", "", stamp.source, (refused,), policy.digest, now))
 
 
