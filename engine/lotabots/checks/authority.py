@@ -77,8 +77,15 @@ def contradictions(bot: Bot, closures: Closures) -> Iterator[tuple[Claim, Bounda
                     break
 
 
-def accepts(breach: Breach, closures: Closures) -> Iterator[str]:
-    """The entries of ``may_cause`` that cover a breach; each covers what it implies, too."""
+def acceptances(workspace: Workspace) -> Iterator[tuple[Breach, tuple[str, ...]]]:
+    """Every breach with the entries of ``may_cause`` that accept it."""
+    closures = Closures(workspace.fleet.capabilities)
+    for breach in workspace.breaches:
+        yield breach, tuple(_accepting(breach, closures))
+
+
+def _accepting(breach: Breach, closures: Closures) -> Iterator[str]:
+    """The entries that cover a breach; each covers what it implies, too."""
     for name in breach.bot.may_cause:
         if covers(name, breach.boundary.deny) or any(
             covers(accepted, breach.capability) for accepted in closures.implied(name)

@@ -33,6 +33,18 @@ class Condition(NamedTuple):
         return self.start.rule.when
 
 
+class ProblemCheck:
+    """The check that reports one kind of problem; see the module that makes it."""
+
+    def __init__(self, info: CheckInfo, kind: ProblemKind) -> None:
+        self.info = info
+        self._kind = kind
+
+    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
+        """One finding per problem."""
+        yield from report(self.info, workspace, self._kind)
+
+
 def conditions(workspace: Workspace) -> Iterator[Condition]:
     """Every condition of the fleet; a start without ``when:`` has none."""
     graph = workspace.graph

@@ -15,6 +15,7 @@ from lotabots.model.names import matches
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lotabots.diagnostics.span import Span
     from lotabots.model.bot import Action, Emission
     from lotabots.model.fleet import Gate, GatePart
 
@@ -62,6 +63,11 @@ class Produced(NamedTuple):
     action: str
     fixed: Mapping[str, Constant]
     rule: Emission | Gate
+
+    @property
+    def place(self) -> Span:
+        """Where the event is named."""
+        return self.rule.at("type") if self.action else self.rule.at("then", "emit")
 
 
 class Route(NamedTuple):

@@ -78,9 +78,8 @@ class EventNeverAwaited:
         makers = workspace.graph.producers.get(event.name, ())
         declared = Label(event.span, "declared here")
         if makers:
-            rule = makers[0].rule
             yield self.info.at(
-                Label(rule.at("type") if makers[0].action else rule.at("then", "emit")),
+                Label(makers[0].place),
                 f"nobody awaits `{event.name}`",
                 subject=event.name,
                 related=(declared,),

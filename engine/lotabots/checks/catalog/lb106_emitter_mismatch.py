@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lotabots.diagnostics.diagnostic import Diagnostic
-    from lotabots.diagnostics.span import Span
     from lotabots.graph.nodes import Produced
     from lotabots.model.event import EventType
 
@@ -99,7 +98,7 @@ class EmitterMismatch:
         for node, made in sorted(makers.items()):
             if not any(_lists(emitter, node) for emitter in event.emitters):
                 yield self.info.at(
-                    Label(_place(made)),
+                    Label(made.place),
                     f"`{node}` emits `{event.name}`, but is not listed among its emitters",
                     subject=f"{node} {event.name}",
                     related=(Label(event.at("emitters"), "the emitters are listed here"),),
@@ -143,10 +142,6 @@ def _outside(emitter: str) -> bool:
 
 def _lists(emitter: str, node: str) -> bool:
     return emitter == node or ("*" in emitter and matches(emitter, node))
-
-
-def _place(made: Produced) -> Span:
-    return made.rule.at("type") if made.action else made.rule.at("then", "emit")
 
 
 def _expecting(workspace: Workspace, emitter: str, event: str) -> Iterator[Label]:

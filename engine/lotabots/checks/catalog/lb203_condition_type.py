@@ -32,26 +32,8 @@ actions:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lotabots.checks.base import CheckInfo, Workspace
-from lotabots.checks.conditions import report
+from lotabots.checks.base import CheckInfo
+from lotabots.checks.conditions import ProblemCheck
 from lotabots.diagnostics.diagnostic import Severity
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lotabots.diagnostics.diagnostic import Diagnostic
-
-
-class ConditionType:
-    """See the module."""
-
-    info = CheckInfo("LB203", "condition-type", Severity.ERROR, "0.1")
-
-    def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
-        """One finding per problem."""
-        yield from report(self.info, workspace, "type")
-
-
-CHECK = ConditionType()
+CHECK = ProblemCheck(CheckInfo("LB203", "condition-type", Severity.ERROR, "0.1"), "type")

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import Breach, Closures, accepts
+from lotabots.checks.authority import Breach, acceptances
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 from lotabots.diagnostics.words import counted
@@ -61,10 +61,9 @@ class ConfusedDeputy:
 
     def run(self, workspace: Workspace, /) -> Iterator[Diagnostic]:
         """One finding per bot and boundary, with a shortest way."""
-        closures = Closures(workspace.fleet.capabilities)
         found: dict[tuple[str, int], list[Breach]] = {}
-        for breach in workspace.breaches:
-            if not any(accepts(breach, closures)):
+        for breach, accepted in acceptances(workspace):
+            if not accepted:
                 key = (breach.bot.name, id(breach.boundary))
                 found.setdefault(key, []).append(breach)
         for those in found.values():

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lotabots.checks.authority import Closures, accepts
+from lotabots.checks.authority import acceptances
 from lotabots.checks.base import CheckInfo, Workspace
 from lotabots.diagnostics.diagnostic import Label, Severity
 
@@ -60,11 +60,10 @@ class UnusedMayCause:
         if not any(bot.may_cause for bot in workspace.fleet.bots):
             return
         known = workspace.capabilities
-        closures = Closures(workspace.fleet.capabilities)
         used = {
             (breach.bot.name, name)
-            for breach in workspace.breaches
-            for name in accepts(breach, closures)
+            for breach, accepted in acceptances(workspace)
+            for name in accepted
         }
         for bot in workspace.fleet.bots:
             for number, name in enumerate(bot.may_cause):
