@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FAILURES = (FailedError, GitError, AuditLogError, RefusedError, OSError)
 """What ends the story with the reason, rather than with a trace of calls."""
 
-LONGEST_S = 90.0
+LONGEST_S = 180.0
 """How long the story of one commit may take."""
 
 RESULTS = ("lint.completed", "security.completed", "security.completed")

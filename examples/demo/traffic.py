@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAUSE_S = 0.04
+RUSH_S, CALM_S = 0.02, 0.08
+"""How long a customer thinks; customers come in waves."""
+
+WAVE_S = 1.5
+CUSTOMERS = 4
 TIMEOUT_S = 20
 WINDOW = 20
 GOODS = ("apple", "bread", "cheese", "dates", "eggs", "flour")
@@ -58,9 +62,10 @@ class Customers:
 
     @contextmanager
     def shopping(self) -> Iterator[None]:
-        """Two customers for as long as the context lasts."""
+        """Some customers for as long as the context lasts."""
         threads = [
-            threading.Thread(target=self._shop, args=(keep,), daemon=True) for keep in (True, False)
+            threading.Thread(target=self._shop, args=(number % 2 == 0,), daemon=True)
+            for number in range(CUSTOMERS)
         ]
         for thread in threads:
             thread.start()
@@ -72,10 +77,11 @@ class Customers:
                 thread.join(TIMEOUT_S)
 
     def _shop(self, keep: bool) -> None:
-        """Ask for prices and totals; one customer keeps the connection, the other never does."""
+        """Ask for prices and totals; every other customer keeps the connection."""
         connection = self._connection()
         for number in count():
-            if self._stop.wait(PAUSE_S):
+            rush = int(time.monotonic() / WAVE_S) % 2
+            if self._stop.wait(RUSH_S if rush else CALM_S):
                 break
             self.answers.append(_asked(connection, number))
             if not keep or self.answers[-1].lost:

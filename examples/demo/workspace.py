@@ -34,7 +34,7 @@ SHOP = "shop"
 CURRENCY = "EUR"
 """What only production sets."""
 
-WATCH_S = 45
+WATCH_S = 90
 """How long MonitorBot stays with a new release; the default of ten minutes is too long to show."""
 
 
