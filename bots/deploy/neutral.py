@@ -13,17 +13,20 @@ if TYPE_CHECKING:
 
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Each name is looked at once, from its beginning: text of others must not make this slow.
 NAMED = re.compile(
-    r"""(?ix) ( [\w.-]* (?: token|passw(?:or)?d|secret|api[_-]?key|credential ) [\w.-]* ["']?
-        \s* [=:] \s* ) (?: "[^"\n]*" | '[^'\n]*' | (?:bearer\s+|basic\s+)? [^\s,;"']+ )"""
+    r"""(?ix) ( (?<![\w.-])
+        (?= [\w.-]*? (?: token|passw(?:or)?d|secret|api[_-]?key|credential ) )
+        [\w.-]++ ["']? \s*+ [=:] \s*+ )
+        (?: "[^"\n]*" | '[^'\n]*' | (?:bearer\s+|basic\s+)? [^\s,;"']+ )"""
 )
 HEADER = re.compile(r"(?i)(authorization\s*:\s*)[^\n]+")
-LOGIN = re.compile(r"(\w+://)[^/\s:@]+(?::[^/\s@]*)?@")
+LOGIN = re.compile(r"((?<!\w)\w++://)[^/\s:@]+(?::[^/\s@]*)?@")
 KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
 KNOWN = re.compile(
-    r"\b(?:gh[pousr]_\w{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w.-]+)"
+    r"\b(?:gh[pousr]_\w{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,4096}\.[\w.-]+)"
 )
 HOME = re.compile(r"(?<![\w.])/(?:home|root|Users)(?:/[^\s/:'\"]+)?")
 

@@ -105,3 +105,22 @@ def test_deploybot_starts_without_any_installed_package(action: str):
 def test_what_bots_share_is_the_same_in_each():
     shared = (ROOT / "bots/build/neutral.py").read_bytes()
     assert (BOT / "neutral.py").read_bytes() == shared
+
+
+HIDE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from neutral import Neutral
+sys.stdout.write(Neutral({})(sys.stdin.read()))
+"""
+
+
+@pytest.mark.parametrize(
+    "word", ["a", "token", "token ", "token=", 'token="', "a://", "gh", "eyJ-"]
+)
+def test_what_a_program_says_does_not_hold_up_the_bot(word: str):
+    """Each took minutes, or for ever, when names were looked for from each of their letters."""
+    command = [sys.executable, "-I", "-S", "-B", "-c", HIDE, str(BOT)]
+    text = word * (32_000 // len(word)) + " API_TOKEN=abc123"
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=60)
+    assert b"abc123" not in done.stdout
