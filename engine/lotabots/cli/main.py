@@ -17,6 +17,7 @@ import click
 from lotabots import __version__
 
 COMMANDS: Final = {
+    "init": "Make a workspace: a fleet of one bot that runs.",
     "validate": "Prove the fleet: every finding with its place and its cure.",
     "decide": "Say what would happen to an event, and why.",
     "explain": "Explain a code, a bot, an event or a gate.",
