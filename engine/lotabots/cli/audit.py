@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from lotabots.adapters.files.auditlog import KEY, AuditLogError, read_checkpoint, reader
-from lotabots.adapters.files.workspace import WorkspaceError
 from lotabots.audit.merkle import ProofError
 from lotabots.audit.note import NoteError, open_checkpoint, parse_verifier
 from lotabots.audit.proof import check, parse
@@ -22,6 +21,7 @@ from lotabots.cli.options import (
     color_option,
     fail,
     format_option,
+    root_at,
     wants_color,
     workspace_option,
 )
@@ -30,7 +30,6 @@ from lotabots.diagnostics.words import counted
 from lotabots.model.names import matches
 from lotabots.service.config import read_config
 from lotabots.service.folder import StateFolder
-from lotabots.service.workspace import find_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,10 +218,10 @@ def prove(
 
 def _open(folder: Path | None, key: str | None, workspace: Path | None) -> Log:
     try:
-        place = folder or StateFolder(read_config(find_root(workspace))[0].state).audit
+        place = folder or StateFolder(read_config(root_at(workspace))[0].state).audit
         note = read_checkpoint(place)
         verifier = _pinned(key) if key else parse_verifier(_text(place / KEY))
-    except (AuditLogError, WorkspaceError, NoteError) as error:
+    except (AuditLogError, NoteError) as error:
         fail(str(error))
     return Log(note, verifier, reader(place), key is not None)
 

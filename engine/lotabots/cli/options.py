@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from lotabots.adapters.files.workspace import WorkspaceError
-from lotabots.service.workspace import Workspace, open_workspace
+from lotabots.service.workspace import NoWorkspaceError, Workspace, find_root, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,24 @@ def workspace_at(path: Path | None) -> Workspace:
     try:
         return open_workspace(path)
     except WorkspaceError as error:
+        fail_to_open(error)
+
+
+def root_at(path: Path | None) -> Path:
+    """The folder of the workspace; ends the process with exit code 2 if there is none."""
+    try:
+        return find_root(path)
+    except WorkspaceError as error:
+        fail_to_open(error)
+
+
+def fail_to_open(error: WorkspaceError) -> NoReturn:
+    """End with `error` and the cure, as the command that runs takes its workspace."""
+    if not isinstance(error, NoWorkspaceError):
         fail(str(error))
+    taken = {param.name for param in click.get_current_context().command.params}
+    how = "as an argument" if "path" in taken else "with `-C`"
+    fail(f"{error}; give one {how}, or make one: `lotabots init`")
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:

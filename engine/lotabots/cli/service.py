@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lotabots.adapters.files.workspace import WorkspaceError
-from lotabots.cli.options import fail
+from lotabots.cli.options import fail, root_at
 from lotabots.service.config import read_config, user_source
 from lotabots.service.folder import NotRunningError, StateFolder
-from lotabots.service.workspace import find_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +34,7 @@ def config_of(root: Path) -> ServiceConfig:
 
 def config_at(workspace: Path | None) -> ServiceConfig:
     """The service configuration of the workspace that an option names."""
-    try:
-        root = find_root(workspace)
-    except WorkspaceError as error:
-        fail(str(error))
-    return config_of(root)
+    return config_of(root_at(workspace))
 
 
 def folder_of(workspace: Path | None) -> StateFolder:

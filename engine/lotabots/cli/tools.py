@@ -17,9 +17,7 @@ from lotabots.adapters.files.toolbox import (
     read_specs,
     sync,
 )
-from lotabots.adapters.files.workspace import WorkspaceError
-from lotabots.cli.options import Family, fail, workspace_option
-from lotabots.service.workspace import find_root
+from lotabots.cli.options import Family, fail, root_at, workspace_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,10 +95,7 @@ def verify(names: Sequence[str], tools: Path | None, workspace: Path | None) -> 
 def _chosen(
     names: Sequence[str], tools: Path | None, workspace: Path | None
 ) -> tuple[Sequence[Spec], Path]:
-    try:
-        root = find_root(workspace)
-    except WorkspaceError as error:
-        fail(str(error))
+    root = root_at(workspace)
     specs = {spec.name: spec for spec in read_specs(root / "requirements")}
     if not specs:
         fail(f"{root / 'requirements'} has no toolbox-NAME.txt", NOTHING_COLLECTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.adapters.files.workspace import WorkspaceError, read_workspace
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lotabots.policy.checked import CheckedFleet
+
+
+class NoWorkspaceError(WorkspaceError):
+    """No folder was named, and none around is a workspace. What to do, the caller knows."""
 
 
 class Workspace(NamedTuple):
@@ -41,7 +46,8 @@ def find_root(path: Path | None) -> Path:
     above the current directory.
 
     Raises:
-        WorkspaceError: no such folder.
+        NoWorkspaceError: no such folder, and no `path`.
+        WorkspaceError: `path` is none.
     """
     if path is not None:
         given = path.resolve()
@@ -50,13 +56,12 @@ def find_root(path: Path | None) -> Path:
                 return candidate
         raise WorkspaceError(
             f"{path} is not a workspace: it has no folder `rules`; "
-            "give the folder that holds `rules`, or run from inside it"
+            f"give the folder that holds `rules`, or make one: `lotabots init {quote(str(path))}`"
         )
     here = Path.cwd()
     for candidate in (here, *here.parents):
         if (candidate / "rules").is_dir():
             return candidate
-    raise WorkspaceError(
-        "no workspace here: neither this folder nor one above it has a folder `rules`; "
-        "give the workspace as an argument"
+    raise NoWorkspaceError(
+        "no workspace here: neither this folder nor one above it has a folder `rules`"
     )
