@@ -122,7 +122,10 @@ def scratch(job: str) -> str:
 def clear(incoming: Path) -> None:
     """Remove what earlier attempts left behind. Only one job at a time writes there."""
     for path in incoming.iterdir():
-        shutil.rmtree(path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def pip_version(tools: Path) -> str:

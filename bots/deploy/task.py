@@ -26,7 +26,7 @@ PAUSE_S = 0.2
 RESERVE_S = 40.0
 """Kept for leaving things as they were when the time of the job runs out."""
 
-MAX_REASON = 2000
+MAX_TEXT, MAX_REASON = 8000, 2000
 MAX_BODY = 1000
 HISTORY = "history.json"
 
@@ -207,7 +207,7 @@ class Task:
 
     def _line(self, text: str) -> str:
         """One line that is fit to be read elsewhere."""
-        return " ".join(self.hide(text).split())[:MAX_REASON]
+        return " ".join(self.hide(text[:MAX_TEXT]).split())[:MAX_REASON]
 
     def _emit(
         self, event: str, payload: dict[str, Any], artifacts: list[dict[str, str]] | None = None

@@ -108,9 +108,10 @@ class Supply:
         for text in _requires(wheel):
             try:
                 need = self._requirements.Requirement(text)
-            except self._requirements.InvalidRequirement as error:
+                holds = need.marker is None or need.marker.evaluate({"extra": extra})
+            except ValueError as error:
                 raise UnfitError(f"`{wheel.file}` requires `{text:.200}`: {error}") from error
-            if need.marker is not None and not need.marker.evaluate({"extra": extra}):
+            if not holds:
                 continue
             if need.url:
                 raise UnfitError(

@@ -17,12 +17,12 @@ from bots.trials import wheel
 from bots.wires import Wire
 from executor.workshop import COMMIT, ROOT, job
 from hosting_shop import get, hosting, shop
-from lotabots.adapters.hosting.host import incoming
+from lotabots.adapters.hosting.releases import incoming
 from lotabots.frozen import replace
 from lotabots.policy.contract import Emitted
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
 
     from bots.wires import Asked, Fault, Way
     from executor.workshop import Outcome, Workshop
@@ -91,6 +91,9 @@ def service(
 
 class Quay:
     """DeployBot under its own rules, and the host that it talks to by wires."""
+
+    restart: Callable[[], None]
+    """End the host and start it again with what it has on disk."""
 
     def __init__(self, workshop: Workshop, host: Hosted, wires: Mapping[str, Wire]) -> None:
         toolbox("deploy")
@@ -302,13 +305,21 @@ def quay(workshop: Workshop, sandbox: Sandbox) -> Iterator[Quay]:
     """A host with the services `shop` and `desk`, and DeployBot before its doors."""
     # The path of a socket must be short.
     with tempfile.TemporaryDirectory(prefix="lb-") as folder, ExitStack() as stack:
-        host = stack.enter_context(_hosted(Path(folder), sandbox))
+        hosts = stack.enter_context(ExitStack())
+        host = hosts.enter_context(_hosted(Path(folder), sandbox))
         wires = {}
         for door in DOORS:
             end = Path(folder, f"{door}.wire")
             wires[door] = stack.enter_context(Wire(host.door(door)).at(end))
             workshop.relays[door] = f"unix:{end}"
-        yield Quay(workshop, host, wires)
+        made = Quay(workshop, host, wires)
+
+        def restart() -> None:
+            hosts.close()
+            made.host = hosts.enter_context(_hosted(Path(folder), sandbox))
+
+        made.restart = restart
+        yield made
 
 
 def completed(ran: Outcome) -> dict[str, Any]:

@@ -121,6 +121,24 @@ def test_bot_a_wheel_cannot_unpack_elsewhere(here: Quay):
     assert "the wheel cannot be installed" in done["reason"]
 
 
+@pytest.mark.parametrize(
+    "need", ["", "a b", "x; python_version ~= 'a'", "x; extra", "x[", "helper; y == 'z'"]
+)
+def test_bot_a_requirement_that_says_nothing_is_an_error(here: Quay, need: str):
+    done = failed(here.deploy(service(needs=(need,))))
+    assert (done["outcome"], here.states()) == ("error", [])
+
+
+def test_bot_what_others_left_behind_is_cleared_away(here: Quay):
+    incoming = here.host.incoming("staging")
+    (incoming / "old/folder").mkdir(parents=True)
+    (incoming / "file").write_text("x")
+    (incoming / "link").symlink_to(here.workshop.folder)
+    completed(here.deploy(service()))
+    assert here.incoming() == []
+    assert here.workshop.folder.exists()
+
+
 def test_bot_pip_obeys_no_configuration_that_lies_about(here: Quay):
     asked = "[global]\nindex-url = http://192.0.2.1/\n[install]\nno-binary = :all:\ncompile = yes\n"
     files = dict.fromkeys(("pip.conf", "setup.cfg", ".pydistutils.cfg", "pip/pip.conf"), asked)

@@ -35,6 +35,28 @@ def test_a_deployment_that_was_killed_is_finished_and_not_done_twice(here: Quay,
     assert here.incoming() == []
 
 
+def test_a_candidate_that_went_with_the_host_is_started_again_and_not_installed_again(here: Quay):
+    first = completed(here.deploy(service("1.0"), job="job0"))
+    built = service("2.0")
+    asked = here.asked("deploy", built, to="staging", service="shop")
+    here.crash("releases", "deploy-staging", asked, job="job1")
+    here.restart()
+    assert (here.states(), here.serves()) == (["active", "stopped"], "1.0")
+    done = completed(here.deploy(built))
+    assert (done["previous"], here.serves()) == (first["release"], "2.0")
+    assert [one["name"] for one in done["steps_ms"]] == ["verify", "start", "check", "promote"]
+
+
+def test_a_release_that_was_replaced_while_its_job_was_forgotten_is_not_put_back(here: Quay):
+    built = service("1.0")
+    first = completed(here.deploy(built, job="job1"))
+    second = completed(here.deploy(service("2.0"), job="job2"))
+    done = failed(here.deploy(built, job="job1"))
+    assert (done["outcome"], done["active"]) == ("cancel", second["release"])
+    assert done["reason"] == f"`{first['release']}`, which this job put in service, is `spare` now"
+    assert here.states() == ["spare", "active"]
+
+
 def test_a_candidate_that_was_discarded_before_the_kill_stays_discarded(here: Quay):
     built = service("2.0", health="status = 500")
     asked = here.asked("deploy", built, to="staging", service="shop")
@@ -94,6 +116,17 @@ def test_a_strange_answer_is_an_error_and_changes_nothing(here: Quay, verb: str,
     assert (done["outcome"], done["active"]) == ("error", first["release"])
     assert here.serves() == "1.0"
     assert here.states() in (["active"], ["active", "discarded"])
+
+
+def test_a_candidate_whose_name_was_not_understood_is_discarded(here: Quay):
+    def garbled(way: wires.Way) -> None:
+        way.ask()
+        way.say(wires.answer(201, b'{"release": "../.."}'))
+
+    with here.failing("releases", garbled):
+        done = failed(here.deploy(service("1.0")))
+    assert (done["outcome"], here.states()) == ("error", ["discarded"])
+    assert done["reason"] == "the host's answer has no `release` that is the name of a release"
 
 
 def test_a_switch_with_a_strange_answer_is_believed_only_if_it_is_so(here: Quay):
