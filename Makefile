@@ -29,7 +29,7 @@ help: ## list what can be made
 setup: ## make .venv ready (every other recipe does this by itself)
 	@sh scripts/setup.sh
 
-demo: setup tools ## watch the fleet decide, build, refuse and prove, on a server of its own
+demo: setup tools ## watch six commits on their way to production, and what becomes of each
 	@$(DEMO)
 
 test: setup ## run all tests

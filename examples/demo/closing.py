@@ -116,7 +116,8 @@ def _customers(customers: Customers | None) -> list[str]:
 
 
 def _told(received: list[Message]) -> list[str]:
-    lines = [f"{one.kind} to {one.to}: {one.subject}" for one in received]
+    names = {MAIL: "mail", CHAT: "webhook"}
+    lines = [f"{names[one.kind]:7} to {one.to}: {one.subject}" for one in received]
     mails, hooks = (sum(one.kind == kind for one in received) for kind in (MAIL, CHAT))
     twice = len(lines) - len({one.ident for one in received})
     return [*lines, f"{mails} mails and {hooks} webhooks, {twice or 'none'} twice"]

@@ -35,6 +35,9 @@ MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 RUNNING = ("…", "yellow")
 UP, CLEAR = "\x1b[{}A", "\x1b[J"
 NAMES = 24
+NEWS = 2
+"""How many of the newest results a line has room for, beside bad ones."""
+
 JOBS = 30
 
 
@@ -93,9 +96,10 @@ def _row(name: str, found: list[tuple[Span, Said]], now: datetime) -> Row:
     bad = any(said.good is False for _, said in found)
     busy = any(span["kind"] == "job" and "outcome" not in span for span, _ in found)
     told = [said for _, said in found if said.good is not None] or [said for _, said in found]
-    texts = dict.fromkeys(said.text for said in told if said.text)
+    texts = dict.fromkeys(said.text for said in told[-NEWS:] if said.text)
+    urgent = dict.fromkeys(said.text for said in told if said.good is False)
     seconds = sum(_seconds(span, now) for span, _ in found)
-    return Row(name, not bad, busy, seconds, "; ".join(texts))
+    return Row(name, not bad, busy, seconds, "; ".join(urgent | texts))
 
 
 def _seconds(span: Span, now: datetime) -> float:
