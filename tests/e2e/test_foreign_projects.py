@@ -14,8 +14,9 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -26,13 +27,11 @@ from lotabots.adapters.files.blobs import BlobStore
 from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level
 from lotabots.policy.project_broker import source_of
-from lotabots.service.config import read_config
-from lotabots.service.wire import Service
-from lotabots.service.workers import executor_of
-from lotabots.service.workspace import open_workspace
+from lotabots.service.folder import StateFolder
 from running import SENDER, Watcher, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lotabots.runtime.ports import Delivery
@@ -140,24 +139,32 @@ def _push(bare: Path, source: Path) -> str:
 
 async def _run(root: Path, found: dict[str, Path]) -> Story:
     """Push a change to every project while the service runs, until all that follows is done."""
-    workspace = open_workspace(root)
-    assert workspace.checked.sound, workspace.checked.diagnostics
-    config, findings = read_config(root)
-    assert not findings
-    with executor_of(workspace, config) as executor:
-        service = Service(workspace.checked, config, executor)
-        async with service, Watcher(root) as watcher:
-            stop = asyncio.Event()
-            task = asyncio.create_task(service.run(stop))
-            await watcher.start(service.url)
+    with (root / "run.log").open("wb") as log, _service(root, log):
+        await until(lambda: _is_there(root), what="the service")
+        async with Watcher(root) as watcher:
+            await watcher.start(str(StateFolder(root / ".lotabots").running()["url"]))
             commits = {name: _change(root, name, source) for name, source in found.items()}
-            await until(lambda: _is_over(watcher), what="the end of all jobs", patience=300)
+            await until(lambda: _is_over(watcher), what="the end of all jobs", patience=180)
             events = [_event(one) for one in await watcher.messages("LB_EVENTS")]
             outcomes = await watcher.bodies("LB_OUTCOMES")
-            await watcher.stop()
-            stop.set()
-            await task
-    return Story(found, commits, events, outcomes, BlobStore(config.state / "blobs"))
+    return Story(found, commits, events, outcomes, BlobStore(root / ".lotabots/blobs"))
+
+
+@contextmanager
+def _service(root: Path, log: IO[bytes]) -> Iterator[None]:
+    """The service as a user starts it; it must end well when it is told to."""
+    command = [sys.executable, "-m", "lotabots", "run", "-C", str(root)]
+    with subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+async def _is_there(root: Path) -> bool:
+    """Whether the service says so; earlier, a push would count as there before."""
+    return "ready" in (root / "run.log").read_text(encoding="utf-8")
 
 
 def _change(root: Path, name: str, source: Path) -> str:
