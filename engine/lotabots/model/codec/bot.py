@@ -183,7 +183,12 @@ _CONSTRAINTS: Final = Shape(
     "Limits on the bot's jobs, over the whole fleet.",
     [
         Key("max_concurrent_jobs", "max_concurrent_jobs", integer(1, 10_000), "jobs at a time"),
-        Key("max_queued_jobs", "max_queued_jobs", integer(1, 1_000_000), "jobs that may wait"),
+        Key(
+            "max_queued_jobs",
+            "max_queued_jobs",
+            integer(1, 1_000_000),
+            "jobs in its queue; the largest number of all bots counts",
+        ),
         Key("timeout", "timeout", duration(1), "the longest an attempt may take"),
         Key(
             "retry_policy",
