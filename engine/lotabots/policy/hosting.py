@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 KEPT: Final = 5
-"""Releases whose folders stay, besides those in use."""
+"""Releases to go back to whose folders stay, besides those in use; and as many others."""
 
 LISTED: Final = 50
 """Releases that a status shows at most."""
@@ -235,13 +235,18 @@ def state(book: Book, release: str, running: Collection[str]) -> State:
 
 
 def listed(book: Book) -> list[Release]:
-    """The releases that are still there, and those that were bad, newest first."""
+    """The releases that are still there, and those that were bad, newest first.
+
+    However many failed since, those in use and where a rollback would go are among them.
+    """
     there = [
         one
         for one in book.releases.values()
         if not one.pruned or one.discarded is not None or one.withdrawn is not None
     ]
-    return sorted(there, key=lambda one: -one.number)[:LISTED]
+    needed = _needed(book)
+    there.sort(key=lambda one: (one.name not in needed, -one.number))
+    return sorted(there[:LISTED], key=lambda one: -one.number)
 
 
 def new_name(book: Book, artifact: str) -> str:
@@ -325,15 +330,20 @@ def superfluous(book: Book, running: Collection[str], *, keep: int = KEPT) -> tu
     """The releases whose folders can go, oldest first.
 
     Never one that is active, runs, or is where a rollback would go; else all but the newest
-    `keep` and what was discarded.
+    `keep` that one can go back to, the newest `keep` others, and what was discarded. They are
+    counted apart, so that nobody removes the ways back by releasing what never gets active.
     """
-    needed = {book.active, book.spare, back_from(book, book.active), *running}
     there = sorted(
-        (one for one in book.releases.values() if not one.pruned), key=lambda one: one.number
+        (one for one in book.releases.values() if not one.pruned), key=lambda one: -one.number
     )
-    good = [one for one in there if one.discarded is None]
-    stay = needed | {one.name for one in good[max(len(good) - keep, 0) :]}
-    return tuple(one.name for one in there if one.name not in stay)
+    ways = [one for one in there if one.order and one.withdrawn is None]
+    others = [one for one in there if one not in ways and one.discarded is None]
+    stay = {*running, *_needed(book), *(one.name for one in (*ways[:keep], *others[:keep]))}
+    return tuple(one.name for one in reversed(there) if one.name not in stay)
+
+
+def _needed(book: Book) -> frozenset[str]:
+    return frozenset({book.active, book.spare, back_from(book, book.active)})
 
 
 def _promoted(book: Book, known: Release, line: Line) -> Book:

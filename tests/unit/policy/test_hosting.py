@@ -151,6 +151,24 @@ def test_what_is_needed_is_never_pruned(lines: list[Line], data: st.DataObject):
     assert len([one for one in left if one.discarded is not None]) <= len(running)
 
 
+def test_releases_that_never_get_active_push_out_no_way_back():
+    ways = names(3)
+    lines = [line for number in (1, 2, 3) for line in (sealed(number), promoted(ways[number - 1]))]
+    book = read([*lines, *(sealed(number) for number in range(4, 20))])
+    gone = superfluous(book, ())
+    assert gone == tuple(names(19)[3:14])
+    assert not set(gone) & set(ways)
+
+
+def test_what_is_in_use_is_listed_however_many_failed_since():
+    one, two, *failed = names(80)
+    lines = [sealed(1), promoted(one), sealed(2), promoted(two)]
+    for number, release in enumerate(failed, start=3):
+        lines += [sealed(number), Line(at=AT, verb="discarded", release=release, reason="bad")]
+    shown = [release.name for release in listed(read(lines))]
+    assert shown == [*reversed(names(80)[32:]), two, one]
+
+
 @given(histories())
 def test_a_way_in_takes_new_releases_and_a_way_back_takes_old_ones(lines: list[Line]):
     book = read(lines)
