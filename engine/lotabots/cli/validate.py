@@ -119,7 +119,8 @@ def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, 
         others = len(workspace.checked.diagnostics)
         many = "findings, none selected"
         said = counted(others, "finding, not selected", many=many) if others else "no findings"
-        return f"{summary(workspace.checked.fleet)}: {said}\n"
+        aside = "" if others or style != "full" else _aside(workspace)
+        return f"{summary(workspace.checked.fleet)}: {said}\n{aside}"
     if style == "concise":
         from lotabots.diagnostics import render_concise  # noqa: PLC0415 - one renderer a run
 
@@ -127,6 +128,14 @@ def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, 
     from lotabots.diagnostics import render_text  # noqa: PLC0415 - one renderer a run
 
     return render_text.render(found, workspace.files, color=color, width=terminal_width())
+
+
+def _aside(workspace: Workspace) -> str:
+    """What a sound fleet still lacks before it can run, for people."""
+    from lotabots.service.readiness import without_program  # noqa: PLC0415 - only if all is sound
+
+    said = without_program(workspace.checked.fleet, workspace.root / "bots")
+    return f"{said}\n" if said else ""
 
 
 def summary(fleet: Fleet) -> str:

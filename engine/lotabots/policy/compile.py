@@ -27,6 +27,7 @@ from lotabots.model.names import (
     matches,
 )
 from lotabots.model.record import NOWHERE
+from lotabots.model.rollout import rolled_out
 from lotabots.policy.conditions import Condition, Conditions, Flawed
 from lotabots.policy.decision import Dispatch, Ignore, Reject, RuleRef, Saw
 from lotabots.policy.gating import GateCompiler
@@ -41,7 +42,6 @@ from lotabots.policy.rules import (
     GateCandidate,
     Policy,
     TriggerRule,
-    rolled_out,
 )
 from lotabots.policy.settle import candidate, case_of
 from lotabots.policy.verdicts import (

@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from lotabots.model.bot import BreakerPolicy, Counter
+from lotabots.model.rollout import rolled_out
 from lotabots.policy.correlator import GateSpec
 from lotabots.policy.decision import Dispatch, Ignore, Reject, RuleRef, Verdict
 from lotabots.policy.payload import PayloadReader
@@ -185,18 +186,5 @@ class Policy(Struct, frozen=True):
         return found
 
     def rolled_out(self, phase: str, rollout: str) -> bool:
-        """Whether a bot of `phase` is in service when `rollout` is the last phase that is.
-
-        A bot without a phase always is; one of an unknown phase never, nor any after an unknown
-        rollout: a name that is spelt wrong must not let anything through.
-        """
+        """`lotabots.model.rollout.rolled_out`; an empty `rollout` means that of the rules."""
         return rolled_out(self.phases, phase, rollout=rollout or self.rollout)
-
-
-def rolled_out(phases: tuple[str, ...], phase: str, *, rollout: str) -> bool:
-    """See `Policy.rolled_out`; an empty `rollout` means all phases."""
-    if not phase:
-        return True
-    if phase not in phases:
-        return False
-    return not rollout or (rollout in phases and phases.index(phase) <= phases.index(rollout))

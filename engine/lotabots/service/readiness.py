@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from lotabots.diagnostics.codes import NO_EXECUTOR
 from lotabots.diagnostics.terminal import clean
-from lotabots.policy.rules import rolled_out
+from lotabots.diagnostics.words import counted
+from lotabots.model.rollout import serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from lotabots.model.bot import Bot
     from lotabots.model.fleet import Fleet
     from lotabots.runtime.ports import Executor
 
@@ -22,13 +23,39 @@ def unfit(fleet: Fleet, executor: Executor) -> dict[str, str]:
     Only of bots that get jobs: enabled, and of a phase that is in service.
     """
     found: dict[str, str] = {}
-    for bot in _serving(fleet):
+    for bot in serving(fleet):
         refused = {one.name: executor.refusal(bot.name, one.name) for one in bot.actions}
         if refused and all(refused.values()):
             found[bot.name] = next(iter(refused.values()))
         else:
             found |= {f"{bot.name}.{name}": why for name, why in refused.items() if why}
     return found
+
+
+def without_program(fleet: Fleet, bots: Path) -> str:
+    """On one line, which bots no folder of `bots` is for; empty if none, or if none has any.
+
+    For `lotabots validate`. Deliberately no finding: rules may be proved before the programs are
+    written, and in a repository that does not hold them; only where there are some, a bot without
+    is worth a word. A manifest that cannot be used counts as none, and `lotabots run` says why.
+    """
+    from lotabots.adapters.executor.manifest import FILE, read_manifests  # noqa: PLC0415
+
+    try:
+        manifests = read_manifests(bots) if any(bots.glob(f"*/{FILE}")) else None
+    except OSError:
+        return ""
+    if manifests is None:
+        return ""
+    getting_jobs = [bot.name for bot in serving(fleet) if bot.actions]
+    lacking = [name for name in getting_jobs if name not in manifests.by_bot]
+    if not lacking:
+        return ""
+    have = counted(len(lacking), "bot has", many="bots have")
+    return clean(
+        f"{have} no program in `bots`, their jobs would be dead letters ({NO_EXECUTOR.code}): "
+        f"{', '.join(lacking)}"
+    )
 
 
 def in_words(found: Mapping[str, str], fleet: Fleet) -> str:
@@ -42,14 +69,6 @@ def in_words(found: Mapping[str, str], fleet: Fleet) -> str:
     named = "; ".join(f"{', '.join(who)} ({why})" for why, who in together.items())
     bots = {who.partition(".")[0] for who in found}
     return clean(
-        f"{len(bots)} of {len(_serving(fleet))} enabled bots cannot run here, "
+        f"{len(bots)} of {len(serving(fleet))} enabled bots cannot run here, "
         f"their jobs would be dead letters ({NO_EXECUTOR.code}): {named}"
     )
-
-
-def _serving(fleet: Fleet) -> list[Bot]:
-    phases = tuple(phase.name for phase in fleet.settings.phases)
-    rollout = fleet.settings.rollout
-    return [
-        bot for bot in fleet.bots if bot.enabled and rolled_out(phases, bot.phase, rollout=rollout)
-    ]

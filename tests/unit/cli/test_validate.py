@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from click.testing import Result
 
     Lotabots = Callable[..., Result]
     Without = Callable[[Path, str], int]
+
+ROOT = Path(__file__).resolve().parents[3]
 
 CLEAN, FINDINGS, USAGE, NOTHING = 0, 1, 2, 3
 
@@ -38,6 +41,19 @@ def test_of_the_events_those_are_counted_that_are_declared(
     names = [line for line in declared.splitlines() if re.match("  [a-z]", line)]
     said = lotabots("validate", workspace).output
     assert f" {len(names)} events, " in said
+
+
+def test_bots_without_a_program_are_said_below_the_summary_and_are_no_finding(
+    workspace: Path, lotabots: Lotabots
+) -> None:
+    shutil.copytree(ROOT / "bots/lint", workspace / "bots/lint")
+    done = lotabots("validate", workspace)
+    first, second = done.output.splitlines()
+    assert first.endswith(": no findings")
+    assert second.startswith("14 bots have no program in `bots`, their jobs would be dead letters")
+    assert done.exit_code == CLEAN
+    concise = lotabots("validate", workspace, "--format", "concise").output
+    assert concise.splitlines() == [first]
 
 
 def test_a_finding_ends_with_one(workspace: Path, lotabots: Lotabots, without: Without) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lotabots.model.load import load
-from lotabots.service.readiness import in_words, unfit
+from lotabots.service.readiness import in_words, unfit, without_program
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lotabots.model.fleet import Fleet
     from lotabots.policy.contract import Job
     from lotabots.runtime.ports import OnLine, RunReport
@@ -87,3 +89,40 @@ def test_bots_that_get_no_jobs_are_left_out():
 def test_the_line_stays_a_line_whatever_a_reason_holds():
     fleet = fleet_of(bot("ABot", "a"))
     assert "\n" not in in_words({"ABot": "bad\n\x1b[2J"}, fleet)
+
+
+def install(folder: Path, name: str, text: str = "") -> None:
+    entry = "entry_points: {a: {run: [x]}}"
+    (folder / name).mkdir()
+    (folder / name / "manifest.yaml").write_text(text or f"manifest: 1\nbot: {name}\n{entry}\n")
+
+
+def test_bots_without_a_program_are_named_where_others_have_one(tmp_path: Path):
+    fleet = fleet_of(bot("ABot", "a"), bot("BBot", "b"), bot("CBot", "c"), bot("DBot"))
+    install(tmp_path, "ABot")
+    assert without_program(fleet, tmp_path) == (
+        "2 bots have no program in `bots`, their jobs would be dead letters (LR408): BBot, CBot"
+    )
+    install(tmp_path, "BBot")
+    install(tmp_path, "CBot", "manifest: 1\n")
+    assert without_program(fleet, tmp_path) == (
+        "1 bot has no program in `bots`, their jobs would be dead letters (LR408): CBot"
+    )
+
+
+def test_bots_that_get_no_jobs_need_no_program(tmp_path: Path):
+    later, off = bot("BBot", "b", more=", phase: two"), bot("CBot", "c", more=", enabled: false")
+    install(tmp_path, "ABot")
+    assert without_program(fleet_of(bot("ABot", "a"), later, off), tmp_path) == ""
+
+
+def test_a_repository_that_holds_no_programs_is_not_told_so(tmp_path: Path):
+    fleet = fleet_of(bot("ABot", "a"))
+    assert without_program(fleet, tmp_path / "bots") == ""
+    (tmp_path / "notes").mkdir()
+    assert without_program(fleet, tmp_path) == ""
+
+
+def test_a_manifest_that_cannot_be_read_is_no_matter_of_the_rules(tmp_path: Path):
+    (tmp_path / "ABot/manifest.yaml").mkdir(parents=True)
+    assert without_program(fleet_of(bot("ABot", "a")), tmp_path) == ""

@@ -12,7 +12,6 @@ Read strictly: every error has a place and says the cure.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.syntax.compose import compose
@@ -137,6 +136,8 @@ class _Reader:
         found = {key.text: value for key, value in node.entries}
         for key, _ in node.entries:
             if key.text not in known:
+                from difflib import get_close_matches  # noqa: PLC0415 - only on the way out
+
                 close = get_close_matches(key.text, known, n=1)
                 cure = f"did you mean `{close[0]}`?" if close else f"it has {_listed(known)}"
                 self._error(key, f"{what} has no `{key.text}`; {cure}")
