@@ -144,8 +144,9 @@ class _Slot:
                 failures += 1
             try:
                 self.instance = await self.pool.start()
-            except FailedError as error:
-                fields = {"release": self.pool.release, "why": str(error), "log": error.log}
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody else would try again
+                said = error.log if isinstance(error, FailedError) else ""
+                fields = {"release": self.pool.release, "why": str(error), "log": said}
                 log.warning("instance.failed", extra=fields)
                 await asyncio.sleep(pause(failures))
                 failures += 1

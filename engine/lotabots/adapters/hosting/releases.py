@@ -8,6 +8,7 @@ halfway is put right when the shelf is opened. Methods block; they belong in a t
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from contextlib import suppress
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lotabots.runtime.ports import Clock
+
+log = logging.getLogger(__name__)
 
 PRIVATE: Final = 0o700
 HOSTING: Final = "hosting"
@@ -119,9 +122,13 @@ class Shelf:
             raise
         finally:
             self.forget(name)
-        _sync(self._releases)
-        self.note("sealed", release, artifact=origin.artifact, tree=tree, change=origin.change,
-                  job=origin.job)  # fmt: skip
+        try:
+            _sync(self._releases)
+            self.note("sealed", release, artifact=origin.artifact, tree=tree,
+                      change=origin.change, job=origin.job)  # fmt: skip
+        except OSError:
+            _remove(self.place(release))  # no line speaks of it, and the next has its name
+            raise
         return release
 
     def forget(self, name: str) -> None:
@@ -152,17 +159,26 @@ class Shelf:
         return line
 
     def promote(self, release: str, *, job: str, withdrew: str = "", reason: str = "") -> Line:
-        """Note that `release` is active now, and let ``current`` follow."""
+        """Note that `release` is active now, and let ``current`` follow.
+
+        That the link cannot be made (the disk is full) does not undo what is in the history.
+        """
         line = self.note("promoted", release, job=job, withdrew=withdrew, reason=reason)
-        self._follow()
+        try:
+            self._follow()
+        except OSError as error:
+            log.error("current.behind", extra={"release": release, "why": str(error)})  # noqa: TRY400 - a sentence says it all
         return line
 
     def prune(self, running: Collection[str]) -> tuple[str, ...]:
-        """Remove the folders that nobody needs any more; which."""
+        """Remove the folders that nobody needs any more; which. What cannot go stays for now."""
         gone = superfluous(self.book, running)
-        for release in gone:
-            self.note("pruned", release)
-            _remove(self.place(release))
+        try:
+            for release in gone:
+                self.note("pruned", release)
+                _remove(self.place(release))
+        except OSError as error:
+            log.error("release.kept", extra={"folder": str(self._releases), "why": str(error)})  # noqa: TRY400 - a sentence says it all
         return gone
 
     def damage(self, release: str) -> str:

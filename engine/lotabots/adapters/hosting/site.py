@@ -99,7 +99,7 @@ class Site:
         wanted = hosting.wanted(self.hosted, self.book)
         try:
             await pool.grow(wanted)
-        except FailedError as error:
+        except (FailedError, OSError) as error:
             fields = {"target": self.hosted.name, "release": active, "why": str(error)}
             log.error("release.failed", extra=fields)  # noqa: TRY400 - a sentence says it all
             pool.insist(wanted)
