@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commits import CHANGES
+from lotabots.adapters.sandbox import bubblewrap
 from progress import Pipe
 from proof import broken
 from story import Facts, Story
@@ -176,6 +177,27 @@ def test_an_interruption_leaves_nothing_behind(moment: str, tmp_path: Path) -> N
     assert (process.returncode, said) == (130, "\ninterrupted; nothing is left behind\n")
     assert list(tmp_path.iterdir()) == []
     assert list(processes_of(str(tmp_path))) == []
+
+
+def test_a_host_without_a_sandbox_gets_the_cure_at_once(tmp_path: Path) -> None:
+    """Inside of a sandbox that allows no further one, as in many containers."""
+    tool = bubblewrap.find()
+    assert tool is not None
+    outer = [tool.path, "--dev-bind", "/", "/", "--proc", "/proc", "--unshare-user"]
+    done = subprocess.run(
+        [*outer, "--uid", "1000", "--disable-userns", "--", sys.executable, str(DEMO)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: the demonstration needs the strict sandbox\n",
+    )
+    assert done.stdout.startswith("strict: does not hold: ")
+    assert "\nhelp: " in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def processes_of(folder: str) -> Iterator[str]:
