@@ -152,6 +152,7 @@ class Site:
                 release = await asyncio.to_thread(self.shelf.seal, incoming, origin)
             except UnfitError as error:
                 raise DeclinedError(422, str(error)) from error
+            await asyncio.to_thread(self.shelf.prune, self.running | {release})
             await self._run(release, job=origin.job)
             return release
 
