@@ -55,7 +55,8 @@ def _tell() -> int:
         try:
             facts = Story(workspace, out).play()
             wrong = broken(facts)
-            tell(facts, out)
+            if not wrong:
+                tell(facts, out)
         except FAILURES as error:
             wrong = [f"{type(error).__name__}: {error}"]
         if wrong:

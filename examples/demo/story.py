@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nats.errors import Error as NatsError
+
 import audit
 import trespass
 from commits import CHANGES, GitError, Team
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from words import Span
     from workspace import Workspace
 
-FAILURES = (FailedError, GitError, AuditLogError, RefusedError, OSError)
+FAILURES = (FailedError, GitError, AuditLogError, RefusedError, NatsError, OSError)
 """What ends the story with the reason, rather than with a trace of calls."""
 
 LONGEST_S = 180.0

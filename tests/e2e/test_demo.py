@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from lotabots.adapters.sandbox import bubblewrap
 from progress import Pipe
 from proof import broken
 from story import Facts, Story
+from traffic import Answer, Customers
+from trespass import Trespass
 from words import bad_news, deployed, events, jobs
 from workspace import PRODUCTION, STAGING, temporary
 
@@ -48,6 +51,41 @@ def test_the_story_really_happens(subtests: pytest.Subtests) -> None:
             check(facts)
     with subtests.test("the demonstration sees it the same way"):
         assert broken(facts) == []
+    for claim, other in lies(facts):
+        with subtests.test("it believes nothing without its facts", claim=claim):
+            assert broken(other) == [claim]
+
+
+def lies(facts: Facts) -> Iterator[tuple[str, Facts]]:
+    """What is claimed, and facts in which just that is not true."""
+    customers, audited = facts.customers, facts.audited
+    assert customers is not None
+    assert audited is not None
+    refused = Customers(0, [*customers.answers, Answer(0, 0, 503)])
+    yield "no request of a customer is lost", replace(facts, customers=refused)
+    few = Customers(0, customers.answers[:10])
+    yield "no request of a customer is lost", replace(facts, customers=few)
+    twice = [*facts.received, facts.received[0]]
+    yield "people are told once", replace(facts, received=twice)
+    yield "people are told once", replace(facts, received=facts.received[1:])
+    free = [*facts.trespasses, Trespass("somebody", "", "")]
+    yield "what is not allowed is stopped by four planes", replace(facts, trespasses=free)
+    damaged = audited._replace(faults=("an entry was changed",))
+    yield "the audit log is whole and has all of it", replace(facts, audited=damaged)
+    shorter = audited._replace(entries=audited.entries[:-20])
+    yield "the audit log is whole and has all of it", replace(facts, audited=shorter)
+    slow = replace(facts, current={**facts.current, PRODUCTION: "3-000000000000"})
+    yield "the slow release is withdrawn because of an alert", slow
+    stopped = facts.pushed[1].commit
+    request = [one for one in facts.trace("released") if one.get("type") == "deploy.requested"]
+    through = {**facts.traces, stopped: [*facts.traces[stopped], *request]}
+    yield "what is stopped goes nowhere", replace(facts, traces=through)
+    unseen = [one for one in facts.traces[stopped] if one.get("type") != "lint.completed"]
+    blind = {**facts.traces, stopped: unseen}
+    yield (
+        "each bad commit is found by one bot, and the good one by none",
+        replace(facts, traces=blind),
+    )
 
 
 def each_bad_commit_is_found_by_one_bot(facts: Facts) -> None:
