@@ -18,7 +18,8 @@ from failure import LostError, UnfitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_ANSWER = 64 * 1024
+MAX_ANSWER = 256 * 1024
+"""Fifty releases, each with a reason of a thousand bytes, fit."""
 PAUSES_S = (0.1, 0.4, 1.0, 2.0)
 MIN_WAIT_S = 0.1
 

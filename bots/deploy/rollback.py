@@ -6,6 +6,8 @@ from failure import BadError, MootError, UnfitError
 from task import Done, Task
 
 NO_REASON = "no reason given"
+MAX_REASON = 200
+"""In characters: the host keeps a thousand bytes, and the job must be among them."""
 
 
 class Rollback(Task):
@@ -22,7 +24,7 @@ class Rollback(Task):
         found = known.find(bad)
         if found is None:
             raise UnfitError(f"the host knows no release `{bad}`")
-        if known.active is not None and found.reason == self._reason():
+        if known.active is not None and found.reason.endswith(f" (job {self.key})"):
             # An earlier attempt of this job did it, and was not heard of.
             self.check(known.active)
             return Done(bad, known.active, known.active)
@@ -45,4 +47,5 @@ class Rollback(Task):
 
     def _reason(self) -> str:
         """Why, and for which job: so that another attempt of it knows its own work again."""
-        return f"{self.payload.get('reason', NO_REASON)} (job {self.key})"
+        reason = self._line(self.payload.get("reason", NO_REASON))[:MAX_REASON]
+        return f"{reason} (job {self.key})"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hosting_shop import hosting
+from hosting_shop import artifact, hosting
+from lotabots.adapters.executor.executor import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lotabots.adapters.executor.executor import Sandbox
+
+SITE = "/services/shop/staging"
 
 
 async def test_releases_that_nobody_promotes_fill_no_disk(tmp_path: Path, hosting_sandbox: Sandbox):
@@ -21,3 +23,39 @@ async def test_releases_that_nobody_promotes_fill_no_disk(tmp_path: Path, hostin
         there = {path.name for path in folder.iterdir()}
         assert set(good) <= there
         assert len(there) <= 3 + 5 + 1
+
+
+async def test_long_reasons_leave_the_status_readable(tmp_path: Path, hosting_sandbox: Sandbox):
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        made = (await host.release("staging")).said["release"]
+        body = {"job": "j", "reason": "\x00\n" + 5000 * "\U0001f4a5"}
+        path = f"{SITE}/releases/{made}/discard"
+        assert (await host.call("deploy-staging", "POST", path, body)).status == 200
+        (row,) = (await host.status("staging"))["releases"]
+        assert row["reason"] == 250 * "\U0001f4a5"
+        assert len(str(host.records[-1]).encode()) < 4000
+        assert len((host.state / "hosting/staging/shop/history.jsonl").read_bytes()) < 4000
+
+
+async def test_a_wheel_fills_no_status_by_what_is_wrong_with_it(
+    tmp_path: Path, hosting_sandbox: Sandbox
+):
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        folder = host.tree("staging", "in")
+        points = folder / "shop-1.dist-info" / "entry_points.txt"
+        points.write_text("[console_scripts]\n" + 20_000 * "no script\n", encoding="utf-8")
+        body = {"incoming": "in", "artifact": artifact("v1"), "job": "j"}
+        refused = await host.call("deploy-staging", "POST", f"{SITE}/releases", body)
+        assert refused.status == 422
+        assert len(refused.said["error"]) <= 1000
+        (row,) = (await host.status("staging"))["releases"]
+        assert len(row["reason"]) <= 1000
+
+
+async def test_names_that_could_be_anything_are_refused(tmp_path: Path):
+    async with hosting(tmp_path, Sandbox(None)) as host:
+        for job in (129 * "j", "j\n", '"', "é"):
+            body = {"incoming": "in", "artifact": artifact("v1"), "job": job}
+            refused = await host.call("deploy-staging", "POST", f"{SITE}/releases", body)
+            assert refused.status == 422
+            assert "`$.job`" in refused.said["error"]

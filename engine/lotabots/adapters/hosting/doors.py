@@ -7,17 +7,20 @@ is refused before anything else is looked at.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from lotabots.adapters.hosting.releases import Origin
 from lotabots.adapters.hosting.site import CHANGING, DeclinedError, Promotion
+from lotabots.adapters.hosting.wording import short
 from lotabots.policy.hosting import Verb, closed
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ MAX_BODY: Final = 64 * 1024
 CLOSE_S: Final = 2.0
 """How long requests under way at a door may take when the host ends."""
 
+Name = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:/@+-]*\Z")]
+"""What names a job, a change, a release or a folder."""
+
 _SITE: Final = "/services/{service}/{environment}"
 _ONE: Final = _SITE + "/releases/{release}"
 _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -45,24 +51,24 @@ _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 class ReleaseBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Of what a release is made."""
 
-    incoming: str
-    artifact: str
-    job: str
-    change: str = ""
+    incoming: Name
+    artifact: Name
+    job: Name
+    change: Name = ""
 
 
 class PromoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Who promotes, and what is withdrawn by it."""
 
-    job: str
-    withdraw: str = ""
+    job: Name
+    withdraw: Name = ""
     reason: str = ""
 
 
 class DiscardBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Who discards, and why."""
 
-    job: str
+    job: Name
     reason: str = ""
 
 
@@ -70,13 +76,13 @@ class ScaleBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Who scales, and to what."""
 
     instances: int
-    job: str
+    job: Name
 
 
 class StartBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Who starts."""
 
-    job: str = ""
+    job: Name = ""
 
 
 class _Visit(NamedTuple):
@@ -129,9 +135,10 @@ class Doorway:
     def _handler(self, verb: Verb, answer: _Answer) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
             visit = _Visit(self.door, self.host, request, {})
-            about = {"door": self.door.name, "verb": verb.value, **request.match_info}
+            named = {key: short(value) for key, value in request.match_info.items()}
+            about = {"door": self.door.name, "verb": verb.value, **named}
             try:
-                self._let_through(verb, about.get("environment", ""))
+                self._let_through(verb, request.match_info.get("environment", ""))
                 response = await answer(visit)
             except DeclinedError as error:
                 return self._declined(error, about | visit.asked)
@@ -152,16 +159,17 @@ class Doorway:
             raise DeclinedError(403, refusal)
 
     async def _nothing(self, request: web.Request) -> web.Response:
-        about = {"door": self.door.name, "verb": "", "path": request.path[:256]}
+        about = {"door": self.door.name, "verb": "", "path": short(request.path)}
         text = f"there is nothing at `{request.method[:16]} {request.path[:128]}`"
         return self._declined(DeclinedError(404, text), about)
 
     def _declined(self, error: DeclinedError, about: dict[str, Any]) -> web.Response:
         """The answer to what is not done; also on record."""
-        fields = about | {"status": error.status, "error": str(error)}
+        text = short(str(error))
+        fields = about | {"status": error.status, "error": text}
         log.warning("door.refused", extra=fields)
         self.host.record("refused", fields)
-        said = {"error": str(error)} | ({"log": error.log} if error.log else {})
+        said = {"error": text} | ({"log": error.log} if error.log else {})
         return web.json_response(said, status=error.status)
 
 
@@ -173,6 +181,8 @@ async def _body(visit: _Visit, kind: type[_Body]) -> _Body:
         raise DeclinedError(413, f"a body has at most {MAX_BODY} bytes") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DeclinedError(422, f"the body is not what this verb takes: {error}") from error
+    if reason := getattr(body, "reason", ""):
+        body = msgspec.structs.replace(body, reason=short(reason))
     visit.asked.update(msgspec.to_builtins(body))
     return body
 
@@ -194,7 +204,8 @@ def _listener(path: Path) -> socket.socket:
 
 
 async def _status(visit: _Visit) -> web.Response:
-    return web.json_response(visit.site.status())
+    # Not escaped, which would make six bytes of a letter: who asks reads only so many.
+    return web.json_response(visit.site.status(), dumps=partial(json.dumps, ensure_ascii=False))
 
 
 async def _release(visit: _Visit) -> web.Response:

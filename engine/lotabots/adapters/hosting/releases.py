@@ -23,6 +23,7 @@ from lotabots.adapters.hosting.tree import (
     copy_tree,
     tree_digest,
 )
+from lotabots.adapters.hosting.wording import short
 from lotabots.adapters.sandbox import kernel
 from lotabots.policy.hosting import Book, Line, add, new_name, read, superfluous
 
@@ -138,7 +139,9 @@ class Shelf:
                 _remove(self._incoming / name)
 
     def note(self, verb: str, release: str = "", **more: str | int) -> Line:
-        """Add a step to the history, durably."""
+        """Add a step to the history, durably; a reason is cut to one short line."""
+        if "reason" in more:
+            more["reason"] = short(str(more["reason"]))
         at = self._clock.now().isoformat(timespec="milliseconds")
         line = msgspec.convert({"at": at, "verb": verb, "release": release, **more}, Line)
         is_new = not self._file.exists()
