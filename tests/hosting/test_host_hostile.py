@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+import pytest
 
 from hosting_shop import artifact, hosting
 from lotabots.adapters.executor.executor import Sandbox
+from lotabots.adapters.hosting import instances
+from lotabots.adapters.hosting.brake import BURST, RATE, Brake
+from lotabots.adapters.hosting.doors import TURNS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 SITE = "/services/shop/staging"
+HANGS = "threading.Event().wait()"
 
 
 async def test_releases_that_nobody_promotes_fill_no_disk(tmp_path: Path, hosting_sandbox: Sandbox):
@@ -59,3 +66,34 @@ async def test_names_that_could_be_anything_are_refused(tmp_path: Path):
             refused = await host.call("deploy-staging", "POST", f"{SITE}/releases", body)
             assert refused.status == 422
             assert "`$.job`" in refused.said["error"]
+
+
+async def test_changes_that_nobody_waits_for_hold_up_no_rollback(
+    tmp_path: Path, hosting_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(instances, "UP_S", 3.0)
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        old = await host.deploy("staging", version="v1")
+        bad = await host.deploy("staging", version="v2")
+        asked = [
+            asyncio.create_task(host.release("staging", version=f"v{n}", start=HANGS))
+            for n in range(3, 13)
+        ]
+        done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        while len(waiting) > TURNS:
+            more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done |= more
+        assert {one.result().status for one in done} == {503}
+        for one in waiting:
+            one.cancel()
+        back = await host.promote("staging", old, door="rollback", withdraw=bad)
+        assert back.said["active"] == old
+
+
+async def test_refusals_without_end_fill_no_log():
+    brake = Brake()
+    for _ in range(BURST):
+        await brake.wait()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5 / RATE):
+            await brake.wait()

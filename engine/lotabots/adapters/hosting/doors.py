@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import socket
+from collections import Counter
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -18,13 +20,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from lotabots.adapters.hosting.brake import Brake
 from lotabots.adapters.hosting.releases import Origin
 from lotabots.adapters.hosting.site import CHANGING, DeclinedError, Promotion
 from lotabots.adapters.hosting.wording import short
 from lotabots.policy.hosting import Verb, closed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from lotabots.adapters.hosting.host import Host
@@ -39,6 +42,9 @@ log = logging.getLogger(__name__)
 MAX_BODY: Final = 64 * 1024
 CLOSE_S: Final = 2.0
 """How long requests under way at a door may take when the host ends."""
+
+TURNS: Final = 2
+"""Changes of a service that are asked for at one door at once: who is gone holds up nobody long."""
 
 Name = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:/@+-]*\Z")]
 """What names a job, a change, a release or a folder."""
@@ -119,6 +125,8 @@ class Doorway:
             app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_S
         )
         self._path: Path | None = None
+        self._brake = Brake()
+        self._turns: Counter[str] = Counter()
 
     async def open(self, path: Path) -> None:
         """Listen on the unix socket `path`, instead of whatever was there."""
@@ -139,14 +147,15 @@ class Doorway:
             about = {"door": self.door.name, "verb": verb.value, **named}
             try:
                 self._let_through(verb, request.match_info.get("environment", ""))
-                response = await answer(visit)
+                async with self._turn(verb, f"{named.get('service')} {named.get('environment')}"):
+                    response = await answer(visit)
             except DeclinedError as error:
-                return self._declined(error, about | visit.asked)
+                return await self._declined(error, about | visit.asked)
             except Exception as error:  # the door stays open for others, and says what it knows
                 log.exception("door.failed", extra=about)
                 status = 503 if isinstance(error, OSError) else 500
                 text = f"the host failed: {error}; see its log"
-                return self._declined(DeclinedError(status, text), about | visit.asked)
+                return await self._declined(DeclinedError(status, text), about | visit.asked)
             if verb in CHANGING:
                 answered = msgspec.json.decode(response.text or "{}")
                 self.host.record(verb.value, about | visit.asked | {"answer": answered})
@@ -161,10 +170,27 @@ class Doorway:
     async def _nothing(self, request: web.Request) -> web.Response:
         about = {"door": self.door.name, "verb": "", "path": short(request.path)}
         text = f"there is nothing at `{request.method[:16]} {request.path[:128]}`"
-        return self._declined(DeclinedError(404, text), about)
+        return await self._declined(DeclinedError(404, text), about)
 
-    def _declined(self, error: DeclinedError, about: dict[str, Any]) -> web.Response:
+    @asynccontextmanager
+    async def _turn(self, verb: Verb, site: str) -> AsyncIterator[None]:
+        """What changes something waits for what came before; only so many may wait."""
+        if verb not in CHANGING:
+            yield
+            return
+        if self._turns[site] >= TURNS:
+            raise DeclinedError(503, f"{TURNS} requests of this door are under way; wait for them")
+        self._turns[site] += 1
+        try:
+            await self._brake.wait()
+            yield
+        finally:
+            self._turns[site] -= 1
+            self._turns += Counter()  # forgets what is zero
+
+    async def _declined(self, error: DeclinedError, about: dict[str, Any]) -> web.Response:
         """The answer to what is not done; also on record."""
+        await self._brake.wait()
         text = short(str(error))
         fields = about | {"status": error.status, "error": text}
         log.warning("door.refused", extra=fields)
