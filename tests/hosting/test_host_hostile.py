@@ -9,6 +9,7 @@ import pytest
 
 from hosting_shop import artifact, hosting
 from lotabots.adapters.executor.executor import Sandbox
+from lotabots.adapters.executor.output import Log
 from lotabots.adapters.hosting import instances
 from lotabots.adapters.hosting.brake import BURST, RATE, Brake
 from lotabots.adapters.hosting.doors import TURNS
@@ -97,3 +98,25 @@ async def test_refusals_without_end_fill_no_log():
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5 / RATE):
             await brake.wait()
+
+
+async def test_a_release_that_prints_without_end_is_read_in_pieces_not_in_lines(
+    tmp_path: Path, hosting_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    sizes: list[int] = []
+    feed = Log.feed
+
+    def count(log: Log, chunk: bytes) -> None:
+        sizes.append(len(chunk))
+        feed(log, chunk)
+
+    monkeypatch.setattr(Log, "feed", count)
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        await host.deploy("production", version="v1")
+        flood = (
+            "threading.Thread(target=lambda: [os.write(1, 65536 * b'\\n') for _ in iter(int, 1)]"
+        )
+        made = await host.release("staging", version="v2", start=f"{flood}, daemon=True).start()")
+        assert made.status == 201
+        assert (await host.get("production")).said == "v1"
+    assert sum(sizes) > 100 * len(sizes)
