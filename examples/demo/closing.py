@@ -42,7 +42,7 @@ def tell(facts: Facts, screen: Pipe) -> None:
     ):
         screen.say(f"\n{title}", "bold")
         for line in lines:
-            screen.say(f"  {line}")
+            screen.say(f"  {line}".rstrip())
 
 
 def look_next(screen: Pipe) -> None:

@@ -9,7 +9,9 @@ Exit codes: 0 all of it really happened, 1 something did not, 2 this host cannot
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
 
 import interruption
 
@@ -20,11 +22,16 @@ LOG_LINES = 15
 def main() -> int:
     """Tell the story; the exit code."""
     interruption.expect()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without check marks gets `?`
     try:
         return _unfit() or _tell()
     except KeyboardInterrupt:
         print("\ninterrupted; nothing is left behind", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _unfit() -> int:

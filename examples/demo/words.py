@@ -153,13 +153,12 @@ def _not_deployed(payload: dict[str, Any]) -> Said:
 def _alarmed(payload: dict[str, Any]) -> Said:
     metric = payload["metric"]
     usual = f", usual {_amount(metric, payload['baseline'])}" if "baseline" in payload else ""
-    text = f"{payload['rule']}: {metric} is {_amount(metric, payload['value'])}{usual}"
-    return Said(text, good=False)
+    return Said(f"{payload['rule']}: {_amount(metric, payload['value'])}{usual}", good=False)
 
 
 def _amount(metric: str, value: float) -> str:
     """A value as people say it; metrics in seconds end with `_s`."""
-    return f"{value * 1000:.0f} ms" if metric.endswith("_s") else f"{value:.3g}"
+    return f"{value * 1000:.0f} ms" if metric.endswith("_s") else f"{metric} {value:.3g}"
 
 
 def _told(payload: dict[str, Any]) -> Said:
