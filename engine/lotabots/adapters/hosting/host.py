@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from lotabots.adapters.hosting.asking import ask
+from lotabots.adapters.hosting.descriptors import limits_of
 from lotabots.adapters.hosting.doors import Doorway
 from lotabots.adapters.hosting.instances import CHECK_S
 from lotabots.adapters.hosting.measures import Where, prometheus
@@ -130,9 +131,10 @@ class Host:
         for folder in (home, self.state / DOORS):
             folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
         self._stack.callback(os.close, _lock(home))
+        limits = limits_of(len(self.plan.services))
         for hosted in self.plan.services:
             shelf = await asyncio.to_thread(self._shelf, hosted)
-            site = Site(hosted, shelf, self._sandbox)
+            site = Site(hosted, shelf, self._sandbox, limits)
             self.sites[hosted.service, hosted.environment] = site
             self._stack.push_async_callback(site.stop)
         await asyncio.gather(*(self._open(site) for site in self.sites.values()))

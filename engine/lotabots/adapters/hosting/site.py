@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from lotabots.adapters.executor.exchange import to_the_end
 from lotabots.adapters.hosting.front import Front, Listen
 from lotabots.adapters.hosting.instances import FailedError, program_of, start
+from lotabots.adapters.hosting.limits import Limits
 from lotabots.adapters.hosting.pool import Pool
 from lotabots.adapters.hosting.releases import Shelf, UnfitError
 from lotabots.policy import hosting
@@ -58,12 +59,13 @@ class Site:
     hosted: Hosted
     shelf: Shelf
     sandbox: Sandbox
+    limits: Limits = field(default_factory=Limits)
     front: Front = field(init=False)
     _pools: dict[str, Pool] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.front = Front(Listen(*self.hosted.address))
+        self.front = Front(Listen(*self.hosted.address), limits=self.limits)
 
     @property
     def book(self) -> Book:
