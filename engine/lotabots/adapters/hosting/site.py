@@ -111,8 +111,9 @@ class Site:
     async def stop(self) -> None:
         """Stop listening and end all instances."""
         await self.front.close()
-        pools, self._pools = list(self._pools.values()), {}
-        await asyncio.gather(*(pool.stop() for pool in pools))
+        async with self._lock:  # who was just starting something takes it back first
+            pools, self._pools = list(self._pools.values()), {}
+            await asyncio.gather(*(pool.stop() for pool in pools))
 
     def status(self) -> dict[str, Any]:
         """What there is and what runs."""
