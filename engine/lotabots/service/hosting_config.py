@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lotabots.syntax.nodes import Node
 
 LARGEST: Final = 2**40
+_INCOMING: Final = "incoming"
+_LOCK: Final = "lock"
 _PORT: Final = (
     r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 )
@@ -163,9 +165,14 @@ def targets(values: Mapping[str, Any]) -> tuple[Target, ...]:
 
 
 def faults(services: Iterable[Hosted], span: Span) -> Iterator[Diagnostic]:
-    """What no key by itself shows: exchanged bounds, an address that is given twice."""
+    """What no key by itself shows: exchanged bounds, an address given twice, a name of ours."""
     seen: dict[str, str] = {}
     for one in services:
+        if one.service == _INCOMING or one.environment == _LOCK:
+            # Jobs write to `incoming`: with that name they would write the history of a service.
+            message = f"`{one.name}`: the host itself uses this name in its folder"
+            cure = f"no service is called `{_INCOMING}`, no environment `{_LOCK}`"
+            yield INVALID_VALUE.at(Label(span), message, help=cure)
         if one.least > one.most:
             message = f"`{one.name}`: at least {one.least} instances, but at most {one.most}"
             yield INVALID_VALUE.at(Label(span), message, help="exchange `min` and `max`")

@@ -156,6 +156,18 @@ def test_two_services_do_not_listen_on_one_address(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(("service", "environment"), [("incoming", "live"), ("shop", "lock")])
+def test_no_service_lies_where_jobs_write(tmp_path: Path, service: str, environment: str):
+    place = f"{{{environment}: {{listen: 127.0.0.1:8101}}}}"
+    _, findings = said(tmp_path, f"services: {{{service}: {{run: shop, environments: {place}}}}}\n")
+    assert findings == [
+        (
+            f"`{service}.{environment}`: the host itself uses this name in its folder",
+            "no service is called `incoming`, no environment `lock`",
+        )
+    ]
+
+
 def test_a_target_has_an_address_without_a_path(tmp_path: Path):
     _, findings = said(tmp_path, "targets: {docs: {url: 'http://h:1/up'}}")
     assert findings == [
