@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("grants", "reason"),
     [
-        ({"read": ["{advisories}"]}, "`{advisories}` in `{advisories}` has no place"),
+        (
+            {"read": ["{advisories}"]},
+            "`{advisories}` has no place; name its folder under `places` in lotabots.yaml",
+        ),
         ({"write": ["x"]}, "path `x` is neither absolute nor begins with a placeholder"),
         ({"secrets": ["KEY"]}, "secret `KEY` has no value"),
         (

@@ -178,8 +178,21 @@ def _network_problems(destination: str, grants: Grants, relays: Mapping[str, str
 def _path_problems(path: str, places: Mapping[str, Place]) -> Iterator[str]:
     for name in PLACEHOLDER.findall(path):
         if name not in places:
-            yield f"`{{{name}}}` in `{path}` has no place"
+            yield _without_place(name, path)
     yield from path_faults(path)
+
+
+def _without_place(name: str, path: str) -> str:
+    placeholder = f"{{{name}}}"
+    where = "" if path == placeholder else f" in `{path}`"
+    kind, _, environment = name.partition(":")
+    if kind == "releases" and environment:
+        cure = f"configure a service with the environment `{environment}` under `services`"
+    elif environment:
+        return f"`{placeholder}`{where} has no place"
+    else:
+        cure = "name its folder under `places`"
+    return f"`{placeholder}`{where} has no place; {cure} in lotabots.yaml"
 
 
 def _is_code(path: str, places: Mapping[str, Place]) -> bool:

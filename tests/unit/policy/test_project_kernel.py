@@ -77,7 +77,21 @@ def test_no_grants_are_an_empty_policy() -> None:
 @pytest.mark.parametrize(
     ("grants", "problem"),
     [
-        (Grants(read=("{toolbox:lint}",)), "`{toolbox:lint}` in `{toolbox:lint}` has no place"),
+        (Grants(read=("{toolbox:lint}",)), "`{toolbox:lint}` has no place"),
+        (
+            Grants(read=("{advisories}",)),
+            "`{advisories}` has no place; name its folder under `places` in lotabots.yaml",
+        ),
+        (
+            Grants(read=("{advisories}/osv",)),
+            "`{advisories}` in `{advisories}/osv` has no place; "
+            "name its folder under `places` in lotabots.yaml",
+        ),
+        (
+            Grants(write=("{releases:staging}",)),
+            "`{releases:staging}` has no place; "
+            "configure a service with the environment `staging` under `services` in lotabots.yaml",
+        ),
         (Grants(write=("out",)), "path `out` is neither absolute nor begins with a placeholder"),
         (
             Grants(read=("/x/{out}",)),
