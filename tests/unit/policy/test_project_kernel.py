@@ -84,13 +84,17 @@ def test_no_grants_are_an_empty_policy() -> None:
         ),
         (
             Grants(read=("{advisories}/osv",)),
-            "`{advisories}` in `{advisories}/osv` has no place; "
-            "name its folder under `places` in lotabots.yaml",
+            (
+                "`{advisories}` in `{advisories}/osv` has no place; "
+                "name its folder under `places` in lotabots.yaml"
+            ),
         ),
         (
             Grants(write=("{releases:staging}",)),
-            "`{releases:staging}` has no place; "
-            "configure a service with the environment `staging` under `services` in lotabots.yaml",
+            (
+                "`{releases:staging}` has no place; configure a service with the "
+                "environment `staging` under `services` in lotabots.yaml"
+            ),
         ),
         (Grants(write=("out",)), "path `out` is neither absolute nor begins with a placeholder"),
         (
