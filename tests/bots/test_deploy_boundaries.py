@@ -13,30 +13,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bots.checking import findings_with, toolbox
+from bots.checking import toolbox
 from bots.deploying import Quay, completed, failed, quay, service
 from bots.trials import wheel
-from deciding import NOW, raw_event, stamp_of
-from executor.workshop import COMMIT, ROOT, command_lines
+from executor.workshop import ROOT, command_lines
 from lotabots.adapters.files.workspace import read_workspace
-from lotabots.checks.run import run
 from lotabots.model.load import load
-from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import Emitted
-from lotabots.policy.decide import decide_bytes
-from lotabots.policy.decision import Dispatch, Reject
-from lotabots.policy.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from executor.workshop import Workshop
     from lotabots.adapters.executor.executor import Sandbox
-    from lotabots.policy.decision import Verdict
 
-RULES, GATES = "rules/bots/deploybot.yaml", "rules/gates.yaml"
+RULES = "rules/bots/deploybot.yaml"
 REFUSED = ("Permission denied", "Read-only file system", "No such file or directory")
-SETUP = "open({marker!r}, 'w').close()\nfrom setuptools import setup\nsetup(name='helper')\n"
 BACKEND = """
 def build_wheel(*_): raise SystemExit("it was built")
 prepare_metadata_for_build_wheel = get_requires_for_build_wheel = build_wheel
@@ -168,6 +160,7 @@ def test_bot_dependencies_come_from_the_wheelhouse_by_their_digests(here: Quay):
 # ------------------------------------------- what a program in its place could do with its grants
 
 
+@pytest.mark.boundary("DeployBot", "build", "test.run", plane="kernel")
 def test_kernel_it_starts_no_compiler_no_shell_and_no_tests(here: Quay):
     """`build`, `test.run`: only the interpreter can be started, and it has only pip."""
     script = """
@@ -202,6 +195,7 @@ attempt("wheelhouse")(lambda: open(paths["places"].get("wheelhouse", "/nowhere")
 
 
 @pytest.mark.parametrize("action", ["deploy-staging", "deploy-production", "rollback"])
+@pytest.mark.boundary("DeployBot", "infrastructure.configure", plane="kernel")
 def test_kernel_it_cannot_configure_the_infrastructure(here: Quay, action: str):
     """`infrastructure.configure`: no settings, rules, histories, sealed releases, other places."""
     completed(here.deploy(service()))
@@ -227,6 +221,7 @@ def test_kernel_it_cannot_configure_the_infrastructure(here: Quay, action: str):
     ("rollback", "", "staging"),
     ("rollback", "", "production"),
 ])  # fmt: skip
+@pytest.mark.boundary("DeployBot", "deploy.application on production", plane="kernel")
 def test_kernel_it_writes_releases_of_its_environment_only(
     here: Quay, action: str, mine: str, other: str
 ):
@@ -252,6 +247,8 @@ tried["relays"] = ",".join(paths["relays"])
     assert here.incoming(other) == []
 
 
+@pytest.mark.boundary("DeployBot", "infrastructure.configure", plane="host")
+@pytest.mark.boundary("DeployBot", "deploy.application on production", plane="host")
 def test_host_its_doors_are_not_for_more_than_its_action(here: Quay):
     """`infrastructure.configure`: the host refuses other environments, scaling, going back."""
     names = [completed(here.deploy(service("1.0")))["release"]]
@@ -259,6 +256,10 @@ def test_host_its_doors_are_not_for_more_than_its_action(here: Quay):
     script = """
 shop = "/services/shop/"
 attempt("production")(lambda: ask("GET", shop + "production"))
+made = {"incoming": "x", "artifact": "sha256:" + 64 * "a", "change": "c", "job": "j"}
+attempt("release")(lambda: ask("POST", shop + "production/releases", made))
+attempt("promote")(lambda: ask("POST", shop + "production/releases/" + given["new"] + "/promote",
+                               {"job": "j"}))
 attempt("scale")(lambda: ask("POST", shop + "staging/scale", {"instances": 1, "job": "j"}))
 one = shop + "staging/releases/" + given["old"]
 attempt("start")(lambda: ask("POST", one + "/start", {"job": "j"}))
@@ -269,12 +270,13 @@ attempt("bad")(lambda: ask("POST", two + "/promote", {"job": "j", "withdraw": gi
 """
     _, tried = here.rogue(script, "deploy-staging", old=names[0], new=names[1])
     assert {name: said.split()[1] for name, said in tried.items()} == {
-        "production": "403", "scale": "403", "start": "403", "back": "409", "stop": "409",
-        "bad": "409",
+        "production": "403", "release": "403", "promote": "403", "scale": "403", "start": "403",
+        "back": "409", "stop": "409", "bad": "409",
     }  # fmt: skip
     assert (here.states(), here.serves()) == (["spare", "active"], "2.0")
 
 
+@pytest.mark.boundary("DeployBot", "deploy.application on production", plane="host")
 def test_host_a_rollback_puts_nothing_new_in_service(here: Quay):
     """`deploy.application`, by way of `deploy.rollback`."""
     completed(here.deploy(service("1.0")))
@@ -282,17 +284,21 @@ def test_host_a_rollback_puts_nothing_new_in_service(here: Quay):
 shop = "/services/shop/staging"
 made = {"incoming": "x", "artifact": "sha256:" + 64 * "a", "change": "c", "job": "j"}
 attempt("release")(lambda: ask("POST", shop + "/releases", made))
+attempt("production")(lambda: ask("POST", "/services/shop/production/releases", made))
 attempt("discard")(lambda: ask("POST", shop + "/releases/" + given["old"] + "/discard",
                                {"job": "j", "reason": "r"}))
 """
     _, tried = here.rogue(script, "rollback", old=here.active())
     assert {name: said.split()[1] for name, said in tried.items()} == {
-        "release": "403", "discard": "403"
+        "release": "403", "production": "403", "discard": "403"
     }  # fmt: skip
 
 
+@pytest.mark.boundary(
+    "DeployBot", "build", "test.run", "infrastructure.configure", plane="contract"
+)
 def test_contract_it_starts_nobody_else_and_hands_over_no_artifact(here: Quay):
-    """`build`, `test.run`: what others do would need their events."""
+    """`build`, `test.run`, and more machines: what others do would need their events."""
     script = """
 for event in ("build.completed", "test.completed", "deploy.requested", "scale.requested"):
     emit(event, {})
@@ -303,6 +309,7 @@ emit("deploy.failed", {}, [{"path": "x.whl", "kind": "wheel"}])
     assert ran.codes == ["LR402"] * 4 + ["LR404"]
 
 
+@pytest.mark.boundary("DeployBot", "deploy.application on production", plane="contract")
 def test_contract_it_cannot_say_that_it_deployed_something_else(here: Quay):
     """What was asked for is filled in by the engine; a success without a check is refused."""
     script = """
@@ -326,81 +333,6 @@ def test_kernel_a_run_that_is_killed_leaves_no_process(here: Quay):
     asked = here.asked("deploy", service(), to="staging", service="shop")
     here.crash("check", "deploy-staging", asked, job="job1")
     assert command_lines(str(here.workshop.bots)) == []
-
-
-# ------------------------------------------------------------------------------- what the rules say
-
-
-def verdict(source: str, action: str, environment: str, *changes: tuple[str, str, str]) -> Verdict:
-    """What the engine decides about a request for DeployBot, by rules changed so."""
-    files = dict(read_workspace(ROOT))
-    for path, old, new in changes:
-        text = files[path].decode()
-        assert old in text
-        files[path] = text.replace(old, new).encode()
-    artifact = {"name": "x.whl", "kind": "wheel", "digest": f"sha256:{'a' * 64}", "size": 1}
-    payload = {
-        "action": action, "environment": environment, "service": "shop", "repository": "shop",
-        "change": {"id": COMMIT}, "artifact": artifact,
-    }  # fmt: skip
-    raw = raw_event("deploy.requested", source, payload=payload)
-    policy = compile_policy(run(load(files)))
-    step = decide_bytes(policy, State(rollout="advanced"), raw, stamp_of(source), NOW)
-    (found,) = [one for one in step.decision.verdicts if one.target in {"DeployBot", ""}]
-    return found
-
-
-def test_decision_production_needs_the_approval_of_a_person():
-    assert isinstance(verdict("gate.release-production", "deploy", "production"), Dispatch)
-    gate = (
-        GATES,
-        "pattern: approval.granted\n        as: approval\n",
-        "pattern: test.completed\n        as: approval\n",
-    )
-    found = verdict("gate.release-production", "deploy", "production", gate)
-    assert isinstance(found, Reject)
-    assert (found.code, found.reason) == (
-        "LR106", "puts nothing in production without a person's approval"
-    )  # fmt: skip
-
-
-def test_decision_the_gate_of_staging_opens_nothing_in_production():
-    change = (
-        RULES,
-        'from: gate.release-production, when: \'payload.action == "deploy"',
-        'when: \'payload.action == "deploy"',
-    )
-    found = verdict("gate.release-staging", "deploy", "production", change)
-    assert isinstance(found, Reject)
-    assert found.code == "LR106"
-
-
-@pytest.mark.parametrize("source", ["cli.ann", "BuildBot", "DeployBot", "ingress.git"])
-def test_decision_nobody_asks_for_a_deployment_but_the_gates(source: str):
-    found = verdict(source, "deploy", "staging")
-    assert isinstance(found, Reject)
-    assert found.code == "LR005"
-
-
-@pytest.mark.parametrize(("capability", "reason"), [
-    ("build.execute", "does not build code"),
-    ("test.run", "does not run tests"),
-    ("infrastructure.configure", "does not modify infrastructure configuration"),
-])  # fmt: skip
-def test_decision_rules_that_grant_it_are_findings_and_are_not_obeyed(capability: str, reason: str):
-    grant = (
-        "    capability: deploy.application\n    on: staging\n",
-        f"    capability: {capability}\n    on: staging\n",
-    )
-    scope = ("scope:\n", f"scope:\n  - {capability}\n")
-
-    def change(text: str) -> str:
-        return text.replace(*grant).replace(*scope)
-
-    assert "LB301" in findings_with("DeployBot", change)
-    found = verdict("gate.release-staging", "deploy", "staging", (RULES, *grant), (RULES, *scope))
-    assert isinstance(found, Reject)
-    assert (found.code, found.reason) == ("LR105", reason)
 
 
 def test_the_grants_are_the_least():
