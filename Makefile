@@ -14,6 +14,7 @@ unexport PYTHONPATH PYTHONHOME
 RUN := $(VENV)/bin/python -m
 DEMO := $(VENV)/bin/python examples/demo/demo.py
 GENERATE := $(RUN) lotabots generate --docs docs
+BOUNDARIES := $(VENV)/bin/python tests/boundaries.py
 CHECK = @printf 'check  %s\n'
 # `worksteal` because a few property tests take most of the time.
 PARALLEL ?= --numprocesses auto --dist worksteal
@@ -58,7 +59,7 @@ imports: setup
 
 generated: setup
 	$(CHECK) 'generated files are up to date'
-	@$(GENERATE) --check || { echo 'cure: make generate'; exit 1; }
+	@$(GENERATE) --check && $(BOUNDARIES) --check || { echo 'cure: make generate'; exit 1; }
 
 validate: setup
 	$(CHECK) 'the fleet of this repository'
@@ -77,6 +78,7 @@ format: setup ## format the code and mend what ruff can mend
 
 generate: setup ## write the generated files anew
 	@$(GENERATE)
+	@$(BOUNDARIES)
 
 tools: setup ## build the locked toolboxes of the bots (.lotabots/tools)
 	@$(RUN) lotabots tools verify >/dev/null 2>&1 || { \

@@ -155,6 +155,7 @@ def test_missing_build_requirements_are_named(yard: Yard):
 # lines, (kernel) the sandbox.
 
 
+@pytest.mark.boundary("BuildBot", "deploy", plane="kernel")
 def test_kernel_a_backend_has_no_network(yard: Yard):
     reason = failure(yard.backend("socket.create_connection(('192.0.2.1', 80), timeout=5)"))
     assert "Network is unreachable" in reason["reason"]
@@ -163,6 +164,7 @@ def test_kernel_a_backend_has_no_network(yard: Yard):
 
 
 @pytest.mark.parametrize("path", ["{tools}/build/__init__.py", "{repository}/HEAD", "/etc/evil"])
+@pytest.mark.boundary("BuildBot", "code.modify", plane="kernel")
 def test_kernel_a_backend_writes_nowhere_else(yard: Yard, path: str):
     bare, commit_id = commit(yard.workshop.folder / "r", {
         "pyproject.toml": OWN,

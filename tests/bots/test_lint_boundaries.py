@@ -42,6 +42,12 @@ def lint(workshop: Workshop, tmp_path: Path) -> Desk:
         ("change.verdict.reject", "does not approve or reject pull requests"),
     ],
 )
+@pytest.mark.boundary(
+    "LintBot", "code.modify", "code.modify.logic", "change.verdict", plane="proof"
+)
+@pytest.mark.boundary(
+    "LintBot", "code.modify", "code.modify.logic", "change.verdict", plane="decision"
+)
 def test_rules_that_grant_it_are_findings_and_are_not_obeyed(capability: str, reason: str):
     """Planes: proof (`validate` refuses the rules) and decision (the engine rejects the job)."""
 
@@ -72,6 +78,7 @@ attempt("ruff")(lambda: subprocess.run(
 """
 
 
+@pytest.mark.boundary("LintBot", "code.modify", "code.modify.logic", plane="kernel")
 def test_it_cannot_change_the_repository(lint: Desk):
     """`code.modify`. Plane: kernel (the repository is mounted read-only)."""
     before = lint.project.commit(FILES)
@@ -100,6 +107,7 @@ attempt("cache")(lambda: open(tools + "/ruff/x.py", "w"))
     assert set(ran.tried.values()) <= READ_ONLY
 
 
+@pytest.mark.boundary("LintBot", "code.modify", "change.verdict", plane="kernel")
 def test_it_cannot_reach_anything_that_could_push_for_it(lint: Desk):
     """`code.modify`, by way of others. Plane: kernel (no network, no credentials)."""
     script = """
@@ -124,6 +132,7 @@ tried["env"] = ",".join(sorted(os.environ))
     assert set(environment) <= {"HOME", "LC_ALL", "LC_CTYPE", "PATH", "PWD", "TMPDIR", "TZ"}
 
 
+@pytest.mark.boundary("LintBot", "code.modify", "code.modify.logic", plane="contract")
 def test_it_cannot_say_that_code_was_changed(lint: Desk):
     """`code.modify.logic`. Plane: contract of its output (LR402, nothing else is declared)."""
     events = ("change.pushed", "code.modified", "docs.completed", "deploy.requested")
@@ -132,6 +141,7 @@ def test_it_cannot_say_that_code_was_changed(lint: Desk):
     assert (ran.outcome.codes, ran.emitted) == (["LR402"] * 4, [])
 
 
+@pytest.mark.boundary("LintBot", "code.modify.logic", plane="contract")
 def test_it_cannot_hand_over_code(lint: Desk):
     """`code.modify.logic`. Plane: contract of its output (LR404, only what it `produces`)."""
     script = f"""
@@ -143,6 +153,7 @@ for kind in ("source", "wheel", "docs-patch", "migration-script"):
     assert (ran.outcome.codes, ran.emitted) == (["LR404"] * 4, [])
 
 
+@pytest.mark.boundary("LintBot", "change.verdict", plane="contract")
 def test_it_cannot_give_a_verdict(lint: Desk):
     """`change.verdict`. Plane: contract of its output (LR402: it has no such event)."""
     events = ("approval.granted", "approval.denied", "change.approved", "review.completed")
@@ -151,6 +162,7 @@ def test_it_cannot_give_a_verdict(lint: Desk):
     assert (ran.outcome.codes, ran.emitted) == (["LR402"] * 4, [])
 
 
+@pytest.mark.boundary("LintBot", "change.verdict", plane="contract")
 def test_its_result_has_no_place_for_a_verdict(lint: Desk):
     """`change.verdict`. Plane: contract of its output (LR403: the payload is closed)."""
     script = f"""
@@ -161,6 +173,7 @@ for member in ("approved", "verdict", "merge"):
     assert (ran.outcome.codes, ran.emitted) == (["LR403"] * 3, [])
 
 
+@pytest.mark.boundary("LintBot", "change.verdict", plane="contract")
 def test_it_cannot_speak_about_another_change_or_repository(lint: Desk):
     """`change.verdict`, for a change that it was not asked about. Plane: contract (`set:`)."""
     script = f"emit('lint.completed', {RESULT}, 'repository': 'q', 'change': {{'id': 'd' * 40}}}})"

@@ -131,6 +131,12 @@ INSIGHT: dict[str, object] = {
         ("deploy.rollback", "does not deploy changes", "DeployBot"),
     ],
 )
+@pytest.mark.boundary(
+    "MonitorBot", "remediate", "system.modify.configuration", "deploy", plane="proof"
+)
+@pytest.mark.boundary(
+    "MonitorBot", "remediate", "system.modify.configuration", "deploy", plane="decision"
+)
 def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     capability: str, reason: str, delegate: str
 ):
@@ -155,6 +161,9 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.boundary(
+    "MonitorBot", "remediate", "system.modify.configuration", "deploy", plane="contract"
+)
 def test_it_cannot_cause_what_others_decide(post: Post, action: str):
     """All three. Plane: contract of its output (LR402, it has no such event)."""
     events = (
@@ -179,6 +188,7 @@ def test_it_cannot_cause_what_others_decide(post: Post, action: str):
         ("alert.acknowledged", {"alert_id": "a", "acknowledged_by": "MonitorBot"}),
     ],
 )
+@pytest.mark.boundary("MonitorBot", "remediate", "deploy", plane="decision")
 def test_what_it_might_publish_all_the_same_is_rejected(event: str, payload: dict[str, object]):
     """`remediate`, `deploy`. Plane: decision (LR005)."""
     found = verdict(event, "MonitorBot", payload)
@@ -186,6 +196,7 @@ def test_what_it_might_publish_all_the_same_is_rejected(event: str, payload: dic
     assert found.code == "LR005"
 
 
+@pytest.mark.boundary("MonitorBot", "remediate", plane="contract")
 def test_an_alert_of_a_watch_is_about_the_release_that_was_deployed(post: Post):
     """`remediate`: it cannot have another release withdrawn. Plane: contract (`set:`)."""
     script = """
@@ -200,6 +211,9 @@ emit("alert.triggered", {"alert_id": "a", "rule": "r", "metric": "m", "value": 1
     assert said["state"] == "firing"
 
 
+@pytest.mark.boundary(
+    "MonitorBot", "remediate", "system.modify.configuration", "deploy", plane="host"
+)
 def test_the_door_answers_and_does_nothing_else(
     workshop: Workshop, launcher: Launcher, tmp_path_factory: pytest.TempPathFactory
 ):
@@ -238,6 +252,7 @@ ask("GET", "/../deploy-production/services/shop/production/scale")
     asyncio.run(scene())
 
 
+@pytest.mark.boundary("MonitorBot", "remediate", "deploy", plane="kernel")
 def test_other_doors_and_networks_are_not_there(post: Post, short_path: str):
     """`deploy`, `remediate`. Plane: kernel (a private network with one relay)."""
     script = """
@@ -283,6 +298,7 @@ tried["relays"] = str(job["paths"]["relays"])
     assert not [name for name, said in ran.tried.items() if said.startswith("done")]
 
 
+@pytest.mark.boundary("MonitorBot", "remediate", "system.modify.configuration", plane="kernel")
 def test_it_cannot_touch_systems(post: Post):
     """`system.modify.configuration`. Plane: kernel (no other files, programs, processes)."""
     others = post.workshop.folder / "state/DeployBot"
@@ -310,6 +326,7 @@ attempt("hosts", lambda: open("/etc/hosts", "a"))
     assert not [name for name, said in ran.tried.items() if said.startswith("done")]
 
 
+@pytest.mark.boundary("MonitorBot", "system.modify.configuration", plane="kernel")
 def test_it_cannot_change_what_decides_for_it(post: Post):
     """`system.modify.configuration`. Plane: kernel (program and library are read-only)."""
     script = """

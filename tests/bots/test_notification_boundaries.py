@@ -127,6 +127,22 @@ BY_TABLES = "does not make decisions: texts, channels and the next in line come 
         ("ticket.create", "tickets have one owner", "IncidentBot"),
     ],
 )
+@pytest.mark.boundary(
+    "NotificationBot",
+    "decision.make",
+    "system.modify",
+    "alert.acknowledge",
+    "ticket.create",
+    plane="proof",
+)
+@pytest.mark.boundary(
+    "NotificationBot",
+    "decision.make",
+    "system.modify",
+    "alert.acknowledge",
+    "ticket.create",
+    plane="decision",
+)
 def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     capability: str, reason: str, delegate: str
 ):
@@ -146,6 +162,14 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
 
 
 @pytest.mark.parametrize("action", ["notify", "escalate"])
+@pytest.mark.boundary(
+    "NotificationBot",
+    "decision.make",
+    "system.modify",
+    "alert.acknowledge",
+    "ticket.create",
+    plane="contract",
+)
 def test_it_cannot_cause_what_others_decide(desk: Office, action: str):
     """All four. Plane: contract of its output (LR402, it has no such event)."""
     events = (
@@ -171,6 +195,9 @@ def test_it_cannot_cause_what_others_decide(desk: Office, action: str):
         ("approval.granted", {"purpose": "release", "approver": "NotificationBot"}),
     ],
 )
+@pytest.mark.boundary(
+    "NotificationBot", "decision.make", "alert.acknowledge", "ticket.create", plane="decision"
+)
 def test_what_it_might_publish_all_the_same_is_rejected(event: str, payload: dict[str, object]):
     """`alert.acknowledge`, `ticket.create`, `decision.make`. Plane: decision (LR005)."""
     found = verdict(event, "NotificationBot", payload)
@@ -178,6 +205,9 @@ def test_what_it_might_publish_all_the_same_is_rejected(event: str, payload: dic
     assert found.code == "LR005"
 
 
+@pytest.mark.boundary(
+    "NotificationBot", "decision.make", "alert.acknowledge", "ticket.create", plane="contract"
+)
 def test_its_result_has_no_place_for_a_decision(desk: Office):
     """`decision.make`, `alert.acknowledge`. Plane: contract (LR403: the payload is closed)."""
     script = f"""
@@ -188,6 +218,7 @@ for member in ("approved", "acknowledged_by", "ticket_uri"):
     assert (ran.outcome.codes, ran.emitted) == (["LR403"] * 3, [])
 
 
+@pytest.mark.boundary("NotificationBot", "ticket.create", plane="contract")
 def test_it_cannot_hand_over_anything(desk: Office):
     """`ticket.create`, by a file. Plane: contract (LR404: it produces nothing)."""
     script = f"""
@@ -204,6 +235,7 @@ def test_a_success_that_told_nobody_is_refused(desk: Office):
     assert (ran.outcome.codes, ran.emitted) == (["LR403"], [])
 
 
+@pytest.mark.boundary("NotificationBot", "decision.make", plane="kernel")
 def test_it_cannot_change_what_decides_for_it(desk: Office):
     """`decision.make`. Plane: kernel (table, certificates, texts and program are read-only)."""
     script = """
@@ -221,6 +253,7 @@ attempt("library", lambda: open(os.__file__, "a"))
     assert (desk.folder / "channels.toml").read_bytes() == before
 
 
+@pytest.mark.boundary("NotificationBot", "system.modify", plane="kernel")
 def test_it_cannot_touch_systems(desk: Office):
     """`system.modify`. Plane: kernel (no other files, programs, processes, devices)."""
     others = desk.workshop.folder / "state/DeployBot"
@@ -254,6 +287,9 @@ attempt("own", lambda: subprocess.run([state + "/run.sh"]))
     assert ran.done == []
 
 
+@pytest.mark.boundary(
+    "NotificationBot", "system.modify", "alert.acknowledge", "ticket.create", plane="kernel"
+)
 def test_it_reaches_its_two_servers_and_nobody_else(desk: Office, short_path: str):
     """`system.modify`, `ticket.create`, `alert.acknowledge`: no broker, runner, tracker or pager.
 
@@ -299,6 +335,7 @@ def short_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("s") / "runner.sock")
 
 
+@pytest.mark.boundary("NotificationBot", "system.modify", plane="kernel")
 def test_only_its_own_secrets_are_there(desk: Office):
     """Of others' systems it knows no password. Plane: kernel (a bare environment)."""
     desk.workshop.secrets["database-migrate"] = "of-somebody-else"

@@ -47,6 +47,8 @@ def security(workshop: Workshop, tmp_path: Path) -> Desk:
         ("deploy.application", "does not deploy patches", "DeployBot"),
     ],
 )
+@pytest.mark.boundary("SecurityBot", "security.fix", "code.modify", "deploy", plane="proof")
+@pytest.mark.boundary("SecurityBot", "security.fix", "code.modify", "deploy", plane="decision")
 def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     capability: str, reason: str, delegate: str
 ):
@@ -74,6 +76,7 @@ attempt("tool")(lambda: open(tools + "/bin/ruff", "r+b"))
 """
 
 
+@pytest.mark.boundary("SecurityBot", "security.fix", "code.modify", plane="kernel")
 def test_it_cannot_mend_what_it_finds(security: Desk):
     """`security.fix`, `code.modify`. Plane: kernel (repository, program, tools are read-only)."""
     before = security.project.commit(FILES)
@@ -89,6 +92,7 @@ def test_it_cannot_mend_what_it_finds(security: Desk):
 BUILT = {"name": "x.whl", "kind": "wheel", "media_type": "application/zip"}
 
 
+@pytest.mark.boundary("SecurityBot", "security.fix", plane="kernel")
 def test_it_cannot_change_what_was_built_or_what_is_known(security: Desk):
     """`security.fix`: no other pins, no shorter list of advisories. Plane: kernel."""
     wheel = security.workshop.blobs.put_bytes(b"a wheel")
@@ -130,6 +134,7 @@ attempt("install")(lambda: subprocess.run(["pip", "install", "x"], check=True))
 """
 
 
+@pytest.mark.boundary("SecurityBot", "deploy", plane="kernel")
 def test_it_cannot_deploy(security: Desk, tmp_path: Path):
     """`deploy`. Plane: kernel (no network, no runner, no releases, no installer)."""
     releases = tmp_path / "releases"
@@ -158,6 +163,7 @@ def test_it_cannot_deploy(security: Desk, tmp_path: Path):
 @pytest.mark.parametrize(
     ("action", "event"), [("scan-code", "change.pushed"), ("recheck", "advisories.updated")]
 )
+@pytest.mark.boundary("SecurityBot", "security.fix", "code.modify", "deploy", plane="contract")
 def test_it_cannot_ask_for_what_it_must_not_do(security: Desk, action: str, event: str):
     """All three. Plane: contract of its output (LR402, nothing else is declared)."""
     events = ("deploy.requested", "deploy.completed", "change.pushed", "approval.granted")
@@ -167,6 +173,7 @@ def test_it_cannot_ask_for_what_it_must_not_do(security: Desk, action: str, even
     assert (ran.outcome.codes, ran.emitted) == (["LR402"] * 4, [])
 
 
+@pytest.mark.boundary("SecurityBot", "security.fix", "code.modify", plane="contract")
 def test_it_cannot_hand_over_a_fix(security: Desk):
     """`security.fix`. Plane: contract of its output (LR404, only what it `produces`)."""
     script = f"""

@@ -122,6 +122,7 @@ DENIED = ("Permission denied", "Read-only file system", "No such file or directo
     "test_deploy_by_program", "test_deploy_own_program",
     "test_end_testbot", "test_speak_for_testbot", "test_look_into_testbot", "test_mount",
 ])  # fmt: skip
+@pytest.mark.boundary("TestBot", "test.fix", "code.modify", "deploy", plane="kernel")
 def test_kernel_refuses(attacked: tuple[dict[str, str], dict[str, int], Trial], attack: str):
     assert any(reason in attacked[0][attack] for reason in DENIED), attacked[0][attack]
 
@@ -132,6 +133,7 @@ def test_kernel_refuses(attacked: tuple[dict[str, str], dict[str, int], Trial], 
     ("test_deploy_over_socket", "Address family not supported"),
     ("test_large_file", "File too large"),
 ])  # fmt: skip
+@pytest.mark.boundary("TestBot", "deploy", plane="kernel")
 def test_kernel_reaches_nothing_outside(
     attacked: tuple[dict[str, str], dict[str, int], Trial], attack: str, reason: str
 ):
@@ -276,6 +278,7 @@ os.write(1, json.dumps({"type": "lint.completed", "payload": {}}).encode() + b"\
 """
 
 
+@pytest.mark.boundary("TestBot", "test.fix", "code.modify", "deploy", plane="contract")
 def test_contract_testbot_asks_for_no_deployment_and_hands_over_no_patch(workshop: Workshop):
     toolbox("test")
     home = workshop.folder / "bots/test"
@@ -329,6 +332,8 @@ def verdict_with(capability: str) -> tuple[set[str], Verdict]:
     ("code.modify.logic", "does not modify code"),
     ("deploy.application", "does not deploy code"),
 ])  # fmt: skip
+@pytest.mark.boundary("TestBot", "test.fix", "code.modify", "deploy", plane="proof")
+@pytest.mark.boundary("TestBot", "test.fix", "code.modify", "deploy", plane="decision")
 def test_decision_an_action_behind_a_boundary_is_found_and_never_started(
     capability: str, reason: str
 ):
