@@ -41,6 +41,10 @@ FINDINGS: Final = 1
 FORMAT_VERSION: Final = 1
 MOST_FAULTS: Final = 20
 _COLORS: Final = {"dec": "cyan", "att": "yellow", "out": "green", "ctl": "magenta"}
+# What is shown of a record that is not a decision; of the host's also which door, and of what.
+_HOSTED: Final = ("door", "service", "environment", "release")
+_OUTCOME: Final = (*_HOSTED, "outcome", "code", "reason", "action")
+_REFUSAL: Final = (*_HOSTED, "verb", "status", "error")
 _OWN_KEY: Final = (
     "the key is the log's own: this proves that the log is whole, not who wrote it; "
     "keep the key elsewhere and give it with --key"
@@ -348,5 +352,6 @@ def _summary(record: object) -> str:
         jobs = " ".join(f"{job['bot']}.{job['action']}" for job in record.get("jobs") or ())
         event = f"{decision.get('event_type', '')} {decision.get('event_id', '')}"
         return f"{event} -> {jobs}" if jobs else event
-    words = (record.get(name) for name in ("outcome", "code", "reason", "action"))
+    names = _REFUSAL if record.get("error") else _OUTCOME
+    words = (record.get(name) for name in names)
     return " ".join(str(word) for word in words if word)

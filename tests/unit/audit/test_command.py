@@ -109,6 +109,23 @@ def test_a_malformed_key_is_an_error(log: Path):
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)
 
 
+def test_what_the_host_did_and_refused_is_shown_with_what_it_is_about(tmp_path: Path):
+    about = {"door": "rollback", "service": "shop", "environment": "production", "release": "1-a"}
+    did = about | {"verb": "promote", "job": "j", "withdraw": "2-b", "reason": "too slow"}
+    refused = about | {"verb": "scale", "status": 403, "error": "another door"}
+    with AuditWriter(tmp_path / "audit", SEED) as writer:
+        for sequence, (verb, body) in enumerate({"promote": did, "refused": refused}.items(), 1):
+            subject = f"lb.ctl.host.{verb}"
+            data = json.dumps(body).encode()
+            writer.append([leaf(sequence, NOW, subject=subject, origin="LB_CONTROL", body=data)])
+        writer.publish()
+    shown = run("show", "--log", tmp_path / "audit").stdout.splitlines()
+    assert [line.split("  ")[-1] for line in shown] == [
+        "rollback shop production 1-a too slow",
+        "rollback shop production 1-a scale 403 another door",
+    ]
+
+
 def test_the_newest_entries_are_shown_oldest_first_and_safe_for_terminals(log: Path):
     result = run("show", "--log", log, "--last", 3)
     assert result.exit_code == 0
