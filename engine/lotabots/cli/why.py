@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lotabots.adapters.files.blobs import BlobStore
 
 LAST_LINES: Final = 5
+VERDICTS: Final = ("failure", "error")
 
 
 @click.command("why")
@@ -77,6 +78,12 @@ def job_in_words(job: dict[str, Any], store: BlobStore) -> str:
     outcome = job.get("outcome")
     if outcome is not None:
         lines.append(f"    {outcome['outcome']} {outcome['code']} {outcome['reason']}".rstrip())
+        # Of a fault the code and the reason say enough; a verdict of the bot is in what it emitted.
+        if outcome["outcome"] in VERDICTS and not outcome["code"]:
+            lines += [
+                f"    what it found is in its event: `lotabots why {event} --format json`"
+                for event in outcome.get("emitted", ())
+            ]
     return "\n".join(map(clean, lines))
 
 

@@ -51,3 +51,15 @@ def test_a_log_that_is_not_here_or_that_nobody_needs_is_left_out(tmp_path: Path)
     assert "all is well" not in job_in_words(job(blob.digest, status=0), store)
     assert job_in_words(job("sha256:" + "0" * 64), store).splitlines() == HEAD
     assert job_in_words(job(""), store).splitlines() == HEAD
+
+
+def test_a_bad_result_names_the_events_that_say_why(tmp_path: Path):
+    done = job("", status=0) | {
+        "outcome": {"outcome": "error", "code": "", "reason": "", "emitted": ["e\x1b7"]}
+    }
+    assert job_in_words(done, BlobStore(tmp_path)).splitlines()[2:] == [
+        "    error",
+        "    what it found is in its event: `lotabots why e\\x1b7 --format json`",
+    ]
+    done["outcome"]["outcome"] = "success"
+    assert job_in_words(done, BlobStore(tmp_path)).splitlines()[2:] == ["    success"]
