@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from lotabots.checks import registry
+from lotabots.cli.near import did_you_mean, near
 from lotabots.cli.options import (
     color_option,
     fail,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MOST_NEAR: Final = 3
 _CODE: Final = re.compile(r"l[br][0-9]+", re.ASCII | re.IGNORECASE)
 
 
@@ -58,20 +57,11 @@ def _unknown(topic: str, declared: Iterable[str]) -> NoReturn:
     codes = [page.code for page in pages]
     family = [code for code in codes if code[:3] == topic[:3].upper()]
     names = [*declared, *codes, *(page.name for page in pages)]
-    near = _near(topic, family, cutoff=0.6) or _near(topic, names, cutoff=0.75)
-    if not near:
+    found = near(topic, family, cutoff=0.6) or near(topic, names, cutoff=0.75)
+    if not found:
         cure = "codes stand in findings and verdicts, all other names in the files of `rules`"
         fail(f"nothing is called `{topic}`; {cure}")
-    *others, last = (f"`{name}`" for name in near)
-    first = f"{', '.join(others)} or " if others else ""
-    fail(f"nothing is called `{topic}`; did you mean {first}{last}?")
-
-
-def _near(topic: str, known: Iterable[str], *, cutoff: float) -> list[str]:
-    # `get_close_matches` prefers the last of those that are equally near; people, the first.
-    score = {n: SequenceMatcher(None, n.lower(), topic.lower()).ratio() for n in set(known)}
-    near = sorted((n for n in score if score[n] >= cutoff), key=lambda n: (-score[n], n))
-    return near[:MOST_NEAR]
+    fail(f"nothing is called `{topic}`; {did_you_mean(found)}")
 
 
 def _highlighted(markdown: str, *, color: bool) -> str:

@@ -55,6 +55,11 @@ def describe(fleet: Fleet, topic: str) -> str | None:
     return None
 
 
+def payload_lines(event: EventType) -> list[str]:
+    """The members of an event's payload, one a line."""
+    return list(_members(event.payload, "payload"))
+
+
 def _text(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
@@ -150,7 +155,7 @@ def _event(fleet: Fleet, event: EventType) -> Iterator[str]:
         if matches(part.pattern, event.name)
     ]
     yield from _section("Starts", consumers)
-    yield from _section("Payload", _members(event.payload, "payload"))
+    yield from _section("Payload", payload_lines(event))
 
 
 def _members(kind: ObjectType, path: str) -> Iterator[str]:
