@@ -23,12 +23,20 @@ class Release:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seen: list[dict[str, Any]] = []
+        self.connections = 0
+        self.most = 0
+        """Connections that were open at once."""
         self.held = asyncio.Event()
         """Set when a request for `/held` has come."""
         self.let_go = asyncio.Event()
         """Set it to have such a request answered."""
         self.cancelled = asyncio.Event()
         """Set when such a request was given up."""
+
+    def count(self, change: int) -> None:
+        """One connection more or less."""
+        self.connections += change
+        self.most = max(self.most, self.connections)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/held":
@@ -55,13 +63,26 @@ class Release:
             raise
 
 
+class _Server(web.Server):
+    """Tells the release how many connections there are."""
+
+    release: Release
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:  # noqa: ANN401 - aiohttp's own
+        super().connection_made(handler, transport)
+        self.release.count(1)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:  # noqa: ANN401 - aiohttp's own
+        super().connection_lost(handler, exc)
+        self.release.count(-1)
+
+
 @asynccontextmanager
 async def serving(release: Release) -> AsyncIterator[Upstream]:
     """Serve a release on a free port."""
-    runner = web.ServerRunner(
-        web.Server(release.handle, handler_cancellation=True, access_log=None),
-        shutdown_timeout=1,
-    )
+    server = _Server(release.handle, handler_cancellation=True, access_log=None)
+    server.release = release
+    runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -109,10 +130,10 @@ def saying(answer: bytes) -> Scripted:
 
 @asynccontextmanager
 async def fronting(
-    upstreams: Sequence[Upstream] = (), *, limits: Limits | None = None
+    upstreams: Sequence[Upstream] = (), *, limits: Limits | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Front]:
     """A started front before these instances."""
-    async with Front(Listen("127.0.0.1", 0), limits=limits or Limits()) as front:
+    async with Front(Listen(host, 0), limits=limits or Limits()) as front:
         await front.switch(upstreams)
         yield front
 

@@ -256,10 +256,12 @@ class Load:
                 self._more.release()
 
 
-async def test_no_request_is_lost_in_many_switches() -> None:
+@pytest.mark.parametrize("connections", [2, 32])
+async def test_no_request_is_lost_in_many_switches(connections: int) -> None:
     """Every request is answered 200, by a release that was active when it was sent or later."""
     releases = [Release(str(number)) for number in range(SWITCHES + 1)]
-    async with fronting() as front, AsyncExitStack() as last:
+    limits = Limits(per_instance=connections)
+    async with fronting(limits=limits) as front, AsyncExitStack() as last:
         served = AsyncExitStack()
         await front.switch([await served.enter_async_context(serving(releases[0]))])
         load = Load(front)
@@ -283,3 +285,6 @@ async def test_no_request_is_lost_in_many_switches() -> None:
         counted = front.measures.releases.values()
         assert sum(one.errors for one in counted) == 0
         assert all(len(one.seen) >= 2 for one in releases)
+        assert all(one.most <= connections for one in releases)
+        assert (front.measures.waited > 0) == (connections < CLIENTS)
+        assert (front.measures.waiting, front.measures.refused) == (0, 0)

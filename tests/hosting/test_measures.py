@@ -23,6 +23,7 @@ def test_all_numbers_are_there_with_their_labels() -> None:
     measures = Measures()
     one = measures.of("1-a")
     one.requests, one.errors, one.under_way, measures.refused = 3, 1, 2, 4
+    measures.waiting, measures.waited, measures.waited_s = 5, 6, 7.5
     one.answered(0.02)
     one.answered(60)
     text = prometheus({Where("shop", "staging"): measures})
@@ -40,6 +41,9 @@ def test_all_numbers_are_there_with_their_labels() -> None:
     assert f"lotabots_front_latency_seconds_sum{{{release}}} 60.02\n" in text
     assert f"lotabots_front_latency_seconds_count{{{release}}} 2\n" in text
     assert f"lotabots_front_refused_total{{{labels}}} 4\n" in text
+    assert f"lotabots_front_waiting{{{labels}}} 5\n" in text
+    assert f"lotabots_front_waited_total{{{labels}}} 6\n" in text
+    assert f"lotabots_front_waited_seconds_total{{{labels}}} 7.5\n" in text
     assert text.endswith("\n")
 
 
@@ -49,7 +53,7 @@ def test_each_metric_is_described_once_for_all_fronts() -> None:
         measures.of("1-a")
     text = prometheus(fronts)
     types = sample(text, "# TYPE")
-    assert len(types) == len({line.split()[2] for line in types}) == 5
+    assert len(types) == len({line.split()[2] for line in types}) == 8
     assert len(sample(text, "lotabots_front_in_flight")) == 2
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from aiohappyeyeballs import AddrInfoType
+
+    SocketOf = Callable[[AddrInfoType], socket.socket]
 
 _BODY: Final = 1024
 
@@ -24,16 +32,18 @@ class Asked(NamedTuple):
         return 200 <= self.status < 300  # noqa: PLR2004 - the class of success
 
 
-async def ask(host: str, port: int, path: str, *, within_s: float) -> Asked:
+async def ask(
+    host: str, port: int, path: str, *, within_s: float, socket_of: SocketOf | None = None
+) -> Asked:
     """GET `path` on a connection of its own; redirects are not followed.
 
-    The body is cut at 1 KiB and read as UTF-8 with replacements. Never raises for what the other
-    side does or fails to do.
+    `socket_of` makes its socket. The body is cut at 1 KiB and read as UTF-8 with replacements.
+    Never raises for what the other side does or fails to do.
     """
     clock = asyncio.get_running_loop().time
     start = clock()
     try:
-        status, body = await _get(_url(host, port, path), within_s)
+        status, body = await _get(_url(host, port, path), within_s, socket_of)
     except TimeoutError:
         status, body = 0, f"no answer within {within_s:g} s"
     except (ClientError, OSError, ValueError) as error:
@@ -48,11 +58,11 @@ def _url(host: str, port: int, path: str) -> URL:
     return URL(f"http://{f'[{host}]' if ':' in host else host}:{port}{path}")
 
 
-async def _get(url: URL, within_s: float) -> tuple[int, str]:
+async def _get(url: URL, within_s: float, socket_of: SocketOf | None) -> tuple[int, str]:
     async with (
         asyncio.timeout(within_s),
         ClientSession(
-            connector=TCPConnector(force_close=True),
+            connector=TCPConnector(force_close=True, socket_factory=socket_of),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None),
             trust_env=False,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import hdrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from aiohttp import web
 
     from lotabots.adapters.hosting.limits import Limits
+
+_Turn = TypeVar("_Turn")
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -32,17 +34,31 @@ class Pace:
     def __init__(self, timeout: asyncio.Timeout, limits: Limits) -> None:
         self._timeout = timeout
         self._clock = asyncio.get_running_loop().time
-        self.start = self._clock()
-        self._end = self.start + limits.total_s
+        self.waiting = False
+        """Whether it waits for a turn at the moment."""
+
+        self._start = self._clock()
+        self._end = self._start + limits.total_s
+        self._waited = 0.0
 
     def give(self, seconds: float) -> None:
         """The next step may take this long."""
         self._timeout.reschedule(min(self._end, self._clock() + seconds))
 
+    async def wait(self, turn: Awaitable[_Turn], seconds: float) -> _Turn:
+        """Wait for `turn`; that is the front's time, no part of what has `passed`."""
+        self.give(seconds)
+        self.waiting = True
+        start = self._clock()
+        found = await turn
+        self._waited += self._clock() - start
+        self.waiting = False
+        return found
+
     @property
     def passed(self) -> float:
-        """Seconds since the request's header."""
-        return self._clock() - self.start
+        """Seconds since the request's header, without its wait for a turn."""
+        return self._clock() - self._start - self._waited
 
 
 class Body:

@@ -14,7 +14,9 @@ from lotabots.adapters.hosting.drain import Drain
 from lotabots.adapters.hosting.intake import Intake
 from lotabots.adapters.hosting.limits import Limits
 from lotabots.adapters.hosting.measures import Measures
+from lotabots.adapters.hosting.own import Own
 from lotabots.adapters.hosting.relaying import Relaying
+from lotabots.adapters.hosting.turns import Turns
 from lotabots.adapters.hosting.upstream import Backend
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Front:
         self.measures = Measures()
         self._listen = listen
         self._limits = limits
-        self._backends: tuple[Backend, ...] = ()
+        self._turns = Turns(limits, self.measures)
+        self._own = Own()
         self._drains: list[Drain] = []
         self._server: asyncio.Server | None = None
         self._intake: Intake | None = None
@@ -62,8 +65,8 @@ class Front:
         Raises:
             OSError: the address is taken, or not one of this host.
         """
-        relaying = Relaying(self._choice, self._limits, self.measures)
-        self._intake = Intake(relaying.handle, self._limits, self.measures)
+        relaying = Relaying(self._turns, self._limits, self.measures, own=self._own)
+        self._intake = Intake(relaying.handle, self._limits, self.measures, own=self._own)
         host, port = self._listen
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._intake, host, port, backlog=512)
@@ -83,30 +86,34 @@ class Front:
     @property
     def upstreams(self) -> tuple[Upstream, ...]:
         """The instances that new requests go to."""
-        return tuple(backend.upstream for backend in self._backends)
+        return tuple(backend.upstream for backend in self._turns.backends)
 
     async def switch(self, upstreams: Sequence[Upstream]) -> Drain:
         """Send new requests to `upstreams` only, from now on; none of them is a refusal of all.
 
+        Requests that wait for a connection to an instance count as new.
         An instance that was served before and is named again keeps its connections: that is how
         instances are added and taken away. The drain is that of the others.
         """
-        before = {backend.upstream: backend for backend in self._backends}
-        self._backends = tuple(
-            before.pop(upstream)
-            if upstream in before
-            else Backend(upstream, self.measures.of(upstream.release), self._limits)
+        before = {backend.upstream: backend for backend in self._turns.backends}
+        backends = tuple(
+            before.pop(upstream) if upstream in before else self._backend(upstream)
             for upstream in dict.fromkeys(upstreams)
         )
+        self._turns.serve(backends)
         self._drains = [drain for drain in self._drains if not drain.done]
         drain = Drain(tuple(before.values()), bound_s=self._limits.drain_s)
         self._drains.append(drain)
         return drain
 
     async def probe(self, path: str, *, within_s: float = 10.0) -> Asked:
-        """GET `path` through the front itself, as a client would; never raises for the answer."""
+        """GET `path` through the front itself; never raises for the answer.
+
+        As a client would, but it never waits behind clients, however many there are.
+        """
         host = LOOPBACK.get(self._listen.host, self._listen.host)
-        return await ask(host, self.port, path, within_s=within_s)
+        with self._own.sockets() as socket_of:
+            return await ask(host, self.port, path, within_s=within_s, socket_of=socket_of)
 
     async def close(self) -> None:
         """Stop listening, give requests under way `Limits.drain_s`, close all connections."""
@@ -129,7 +136,6 @@ class Front:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _choice(self, tried: frozenset[Backend]) -> Backend | None:
-        """The least busy instance that was not tried; of equals, the one with fewest before."""
-        ready = [backend for backend in self._backends if backend not in tried]
-        return min(ready, key=lambda backend: (backend.under_way, backend.begun), default=None)
+    def _backend(self, upstream: Upstream) -> Backend:
+        measures = self.measures.of(upstream.release)
+        return Backend(upstream, measures, self._limits, self._turns.go_on)

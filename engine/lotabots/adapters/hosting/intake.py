@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lotabots.adapters.hosting.limits import Limits
     from lotabots.adapters.hosting.measures import Measures
+    from lotabots.adapters.hosting.own import Own
 
 RETRY_S: Final = 1
 """What a client is told to wait when there is no release, or no room."""
@@ -45,8 +46,11 @@ class Intake:
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         limits: Limits,
         measures: Measures,
+        *,
+        own: Own,
     ) -> None:
         self.open = 0
+        self.own = own
         self.measures = measures
         self._limits = limits
         # A client that goes away cancels the handler, and with it the request to the release.
@@ -55,8 +59,11 @@ class Intake:
     def __call__(self) -> asyncio.Protocol:
         """The protocol of one more connection."""
         if self.open >= self._limits.connections:
-            self.measures.refused += 1
-            return _Full()
+            return _Full(self)
+        return self.connection()
+
+    def connection(self) -> _Connection:
+        """The protocol of a connection that has a place."""
         # Counted here: several connections are accepted before the first of them is made.
         self.open += 1
         return _Connection(
@@ -110,9 +117,18 @@ class _Connection(web.RequestHandler):
 
 
 class _Full(asyncio.Protocol):
-    """Says that there is no room, and closes."""
+    """Says that there is no room, and closes; but there always is for the front itself."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._intake.own.has(transport):
+            connection = self._intake.connection()
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+            return
+        self._intake.measures.refused += 1
         if isinstance(transport, asyncio.WriteTransport):
             body = b'{"error": "too many connections: try again later"}'
             head = (

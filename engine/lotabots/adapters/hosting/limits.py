@@ -14,6 +14,15 @@ class Limits(NamedTuple):
     connections: int = 1024
     """Open connections of clients; one more is answered 503 and closed."""
 
+    per_instance: int = 32
+    """Connections to one instance at once, besides that for probes; more requests wait."""
+
+    waiting: int = 512
+    """Requests that wait for a connection to an instance; one more is answered 503."""
+
+    wait_s: float = 10.0
+    """How long a request waits; then it is answered 503."""
+
     line: int = 8 * 1024
     """The first line of a request or answer, and each line of its header."""
 

@@ -36,7 +36,8 @@ class ReleaseMeasures:
 
     `errors` are answers with a status of 500 or above and requests without an answer of the
     release; a client that went away is neither. Latency is from the header of a request to the
-    header of the answer, in seconds; requests without an answer have none.
+    header of the answer, without the wait for a connection, in seconds; requests without an answer
+    have none.
     """
 
     __slots__ = ("buckets", "errors", "requests", "seconds", "under_way")
@@ -60,7 +61,16 @@ class Measures:
     def __init__(self) -> None:
         self._releases: dict[str, ReleaseMeasures] = {}
         self.refused = 0
-        """Requests and connections refused before any release saw them: malformed, too large."""
+        """Requests and connections that no release saw: malformed, too large, too many."""
+
+        self.waiting = 0
+        """Requests that wait for a connection to an instance."""
+
+        self.waited = 0
+        """Requests that had to wait, whatever became of them."""
+
+        self.waited_s = 0.0
+        """How long they waited, all together. No part of a release's latency."""
 
     @property
     def releases(self) -> Mapping[str, ReleaseMeasures]:
@@ -89,9 +99,10 @@ def prometheus(fronts: Mapping[Where, Measures]) -> str:
             for release, one in measures.releases.items():
                 labels = _labels({**where._asdict(), "release": release})
                 lines += lines_of(name, labels, one)
-    lines += [f"# HELP {_REFUSED} {_REFUSED_DOC}", f"# TYPE {_REFUSED} counter"]
-    for where, measures in fronts.items():
-        lines.append(f"{_REFUSED}{{{_labels(where._asdict())}}} {measures.refused}")
+    for name, kind, doc, number_of in _OWN_METRICS:
+        lines += [f"# HELP {name} {doc}", f"# TYPE {name} {kind}"]
+        for where, measures in fronts.items():
+            lines.append(f"{name}{{{_labels(where._asdict())}}} {number_of(measures)!r}")
     return "\n".join(lines) + "\n"
 
 
@@ -132,5 +143,29 @@ _METRICS: Final[
     ("lotabots_front_in_flight", "gauge", "Requests under way.", _in_flight),
     ("lotabots_front_latency_seconds", "histogram", "Until the answer's header.", _latency),
 )
-_REFUSED: Final = "lotabots_front_refused_total"
-_REFUSED_DOC: Final = "Requests that the front itself refused."
+_OWN_METRICS: Final[tuple[tuple[str, str, str, Callable[[Measures], float]], ...]] = (
+    (
+        "lotabots_front_refused_total",
+        "counter",
+        "Requests that the front itself refused.",
+        lambda one: one.refused,
+    ),
+    (
+        "lotabots_front_waiting",
+        "gauge",
+        "Requests that wait for a connection to an instance.",
+        lambda one: one.waiting,
+    ),
+    (
+        "lotabots_front_waited_total",
+        "counter",
+        "Requests that had to wait for one.",
+        lambda one: one.waited,
+    ),
+    (
+        "lotabots_front_waited_seconds_total",
+        "counter",
+        "How long they waited.",
+        lambda one: one.waited_s,
+    ),
+)

@@ -27,14 +27,15 @@ from lotabots.adapters.hosting.body import Body, FailedError, Pace
 from lotabots.adapters.hosting.intake import error_answer
 from lotabots.adapters.hosting.judging import onward, refusal, returned
 from lotabots.adapters.hosting.measures import NO_RELEASE
+from lotabots.adapters.hosting.turns import BusyError, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp import ClientResponse
 
     from lotabots.adapters.hosting.limits import Limits
     from lotabots.adapters.hosting.measures import Measures
+    from lotabots.adapters.hosting.own import Own
+    from lotabots.adapters.hosting.turns import Turn, Turns
     from lotabots.adapters.hosting.upstream import Backend
 
 _REPEATABLE: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"})
@@ -46,17 +47,13 @@ _RELEASE_SLOW: Final = FailedError(504, "the release did not answer in time")
 
 
 class Relaying:
-    """Relays requests to the instances that `choose` gives, and counts what became of them."""
+    """Relays requests to the instances that `turns` gives, and counts what became of them."""
 
-    def __init__(
-        self,
-        choose: Callable[[frozenset[Backend]], Backend | None],
-        limits: Limits,
-        measures: Measures,
-    ) -> None:
-        self._choose = choose
+    def __init__(self, turns: Turns, limits: Limits, measures: Measures, *, own: Own) -> None:
+        self._turns = turns
         self._limits = limits
         self._measures = measures
+        self._own = own
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; ends the connection if an answer breaks off."""
@@ -64,7 +61,8 @@ class Relaying:
         if refused is not None:
             self._measures.refused += 1
             return error_answer(*refused, close=True)
-        return await _Exchange(request, self._choose, self._limits, self._measures).run()
+        own = self._own.has(request.transport)
+        return await _Exchange(request, self._turns, self._limits, self._measures, own=own).run()
 
 
 class _Exchange:
@@ -73,17 +71,21 @@ class _Exchange:
     def __init__(
         self,
         request: web.BaseRequest,
-        choose: Callable[[frozenset[Backend]], Backend | None],
+        turns: Turns,
         limits: Limits,
         measures: Measures,
+        *,
+        own: bool,
     ) -> None:
         self._request = request
-        self._choose = choose
+        self._turns = turns
         self._limits = limits
         self._measures = measures
+        self._own = own
         self._backend: Backend | None = None
         self._status = 0
         self._error = False
+        self._refused = False
         self._begun = False
 
     async def run(self) -> web.StreamResponse:
@@ -98,56 +100,66 @@ class _Exchange:
         except FailedError as failed:
             return self._failed(failed)
         except TimeoutError:
+            if pace is not None and pace.waiting:
+                return self._failed(BusyError())
             slow = body is not None and body.awaited
             return self._failed(_CLIENT_SLOW if slow else _RELEASE_SLOW)
         finally:
             self._count()
 
     async def _relay(self, body: Body, pace: Pace) -> web.StreamResponse:
-        backend, answer = await self._ask(body, pace)
+        repeatable = not body.exists and self._request.method in _REPEATABLE
+        turn, answer = await self._ask(body, pace, repeatable=repeatable)
+        whole = False
         try:
             self._status = answer.status
             self._error = answer.status >= 500  # noqa: PLR2004 - the class of server errors
-            backend.measures.answered(pace.passed)
-            return await self._copy(answer, pace)
+            turn.backend.measures.answered(pace.passed)
+            response = await self._copy(answer, pace)
+            whole = True
+            return response
         finally:
             answer.close()
-            backend.end()
+            turn.end(kept=whole and repeatable)
 
-    async def _ask(self, body: Body, pace: Pace) -> tuple[Backend, ClientResponse]:
-        repeatable = not body.exists and self._request.method in _REPEATABLE
-        tried: frozenset[Backend] = frozenset()
+    async def _ask(
+        self, body: Body, pace: Pace, *, repeatable: bool
+    ) -> tuple[Turn, ClientResponse]:
+        wish = Wish(fresh=not repeatable, own=self._own)
         ended = False
-        while (backend := self._choose(tried)) is not None:
-            self._backend = backend
+        while (turn := await self._turn(wish, pace)) is not None:
             try:
-                return backend, await self._send(backend, body, pace, fresh=not repeatable)
+                return turn, await self._send(turn, body, pace, fresh=wish.fresh)
             except _NOT_MADE:
                 pass
             except _ENDED as error:
                 if not repeatable:
                     raise FailedError(502, "the release gave no answer") from error
                 ended = True
-            tried |= {backend}
-        if ended and (backend := self._choose(frozenset())) is not None:
+            wish = wish._replace(tried=wish.tried | {turn.backend})
+        again = Wish(fresh=True, own=self._own)
+        if ended and (turn := await self._turn(again, pace)) is not None:
             # All that ended may have been kept connections that were closed for being idle.
-            self._backend = backend
             with contextlib.suppress(*_NOT_MADE, *_ENDED):
-                return backend, await self._send(backend, body, pace, fresh=True)
+                return turn, await self._send(turn, body, pace, fresh=True)
         if self._backend is None:
             raise FailedError(503, "nothing is released here: try again later")
         raise FailedError(502, "the release cannot be reached")
 
-    async def _send(
-        self, backend: Backend, body: Body, pace: Pace, *, fresh: bool
-    ) -> ClientResponse:
-        upstream = backend.upstream
+    async def _turn(self, wish: Wish, pace: Pace) -> Turn | None:
+        turn = await pace.wait(self._turns.take(wish), self._limits.wait_s)
+        if turn is not None:
+            self._backend = turn.backend
+        return turn
+
+    async def _send(self, turn: Turn, body: Body, pace: Pace, *, fresh: bool) -> ClientResponse:
+        upstream = turn.backend.upstream
         # Put together as text and marked as encoded: the release gets the path as it was sent.
         url = URL(f"http://{upstream.host}:{upstream.port}{self._request.raw_path}", encoded=True)
         pace.give(self._limits.upload_s if body.exists else self._limits.answer_s)
-        backend.begin()
         try:
-            return await backend.session(fresh=fresh).request(
+            session = await turn.line.session(fresh=fresh)
+            return await session.request(
                 self._request.method,
                 url,
                 headers=onward(self._request),
@@ -155,7 +167,7 @@ class _Exchange:
                 allow_redirects=False,
             )
         except BaseException as error:
-            backend.end()
+            turn.end(kept=False)
             if body.failure is not None:
                 raise body.failure from error
             if isinstance(error, (*_NOT_MADE, *_ENDED)):
@@ -188,6 +200,7 @@ class _Exchange:
         return response
 
     def _failed(self, failed: FailedError) -> web.StreamResponse:
+        self._refused = isinstance(failed, BusyError)
         by_client = 400 <= failed.status < 500  # noqa: PLR2004 - the class of client errors
         self._error = not by_client
         self._status = self._status or failed.status
@@ -197,6 +210,9 @@ class _Exchange:
         return error_answer(failed.status, failed.text, close=self._request.body_exists)
 
     def _count(self) -> None:
+        if self._refused:
+            self._measures.refused += 1
+            return
         backend = self._backend
         counted = self._measures.of(NO_RELEASE) if backend is None else backend.measures
         counted.requests += 1
