@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KEPT: Final = 5
 """Releases to go back to whose folders stay, besides those in use; and as many others."""
 
+PROCESSES: Final = 64
+"""Processes and threads of one instance, where nothing else is configured."""
+
 LISTED: Final = 50
 """Releases that a status shows at most."""
 
@@ -75,8 +78,10 @@ class Door:
 class Hosted:
     """A service in an environment, as the operator configured it.
 
-    `run` is a console script of the wheel, `capacity` the requests a second that one instance is
-    meant to serve, `watch` the seconds for which a new release is looked at closely.
+    `run` is a console script of the wheel, `connections` how many the front has to one instance at
+    once (fewer than `processes`, for it may take a thread for each), `capacity` the requests a
+    second that one instance is meant to serve, `watch` the seconds for which a new release is
+    looked at closely.
     """
 
     service: str
@@ -86,7 +91,8 @@ class Hosted:
     health: str = "/"
     env: Mapping[str, str] = field(default_factory=dict)
     memory_mb: int = 256
-    processes: int = 32
+    processes: int = PROCESSES
+    connections: int = PROCESSES // 2
     least: int = 1
     most: int = 1
     capacity: int = 100

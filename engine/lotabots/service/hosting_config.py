@@ -18,7 +18,7 @@ from lotabots.model.codec.quantity import size
 from lotabots.model.codec.scalar import integer, name, prose
 from lotabots.model.codec.shape import Key, Shape
 from lotabots.model.event import EnumType, ListType, ObjectType
-from lotabots.policy.hosting import Hosted, Target
+from lotabots.policy.hosting import PROCESSES, Hosted, Target
 from lotabots.policy.project_kernel import MIB
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from lotabots.syntax.nodes import Node
 
 LARGEST: Final = 2**40
+MOST_CONNECTIONS: Final = 120
+"""The sandbox carries 128 connections to an instance; the others are for probes and checks."""
+
 _INCOMING: Final = "incoming"
 _LOCK: Final = "lock"
 _PORT: Final = (
@@ -116,6 +119,12 @@ _SERVICE: Final = Shape(
         Key("memory", "memory", size(MIB, LARGEST), "bytes that one instance may use"),
         Key("processes", "processes", integer(1, 4096), "processes and threads of one instance"),
         Key(
+            "connections",
+            "connections",
+            integer(1, MOST_CONNECTIONS),
+            "connections to one instance at once; default half of `processes`",
+        ),
+        Key(
             "environments",
             "environments",
             table(SLUG, mapping(_ENVIRONMENT)),
@@ -176,6 +185,11 @@ def faults(services: Iterable[Hosted], span: Span) -> Iterator[Diagnostic]:
         if one.least > one.most:
             message = f"`{one.name}`: at least {one.least} instances, but at most {one.most}"
             yield INVALID_VALUE.at(Label(span), message, help="exchange `min` and `max`")
+        if one.connections >= max(one.processes, 2):
+            message = f"`{one.name}`: {one.connections} connections to an instance, which may have "
+            message += f"{one.processes} processes and threads"
+            cure = "give it more `processes` than `connections`: it may take a thread for each"
+            yield INVALID_VALUE.at(Label(span), message, help=cure)
         other = seen.setdefault(one.listen, one.name)
         if other != one.name:
             message = f"`{one.name}` listens on `{one.listen}`, where `{other}` does"
@@ -223,6 +237,7 @@ def _hosted(
     given |= {key: place[key] for key in ("env", "capacity", "watch") if key in place}
     if "memory" in said:
         given["memory_mb"] = -(-said["memory"] // MIB)
+    half = min(max(1, said.get("processes", PROCESSES) // 2), MOST_CONNECTIONS)
     return Hosted(
         service=service,
         environment=environment,
@@ -230,5 +245,6 @@ def _hosted(
         listen=place["listen"],
         least=least,
         most=bounds.get("most", least),
+        connections=said.get("connections", half),
         **given,
     )

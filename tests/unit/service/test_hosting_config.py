@@ -47,6 +47,7 @@ services:
     health: /healthz
     memory: 128MiB
     processes: 8
+    connections: 6
     environments:
       production:
         listen: "[::1]:8102"
@@ -71,6 +72,7 @@ targets:
             env={"SHOP_CURRENCY": "EUR"},
             memory_mb=128,
             processes=8,
+            connections=6,
             least=2,
             most=4,
             capacity=50,
@@ -84,6 +86,7 @@ targets:
             health="/healthz",
             memory_mb=128,
             processes=8,
+            connections=6,
         ),
     )
     assert config.services[0].address == ("::1", 8102)
@@ -146,6 +149,49 @@ targets:
 def test_what_cannot_be_is_a_finding(tmp_path: Path, environment: str, found: tuple[str, str]):
     text = f"services: {{shop: {{run: shop, environments: {{live: {environment}}}}}}}"
     assert found in said(tmp_path, text)[1]
+
+
+@pytest.mark.parametrize(
+    ("said_of_it", "processes", "connections"),
+    [
+        ("", 64, 32),
+        ("processes: 16", 16, 8),
+        ("processes: 4096", 4096, 120),
+        ("processes: 1", 1, 1),
+        ("connections: 63", 64, 63),
+        ("{processes: 2, connections: 1}", 2, 1),
+    ],
+)
+def test_an_instance_may_have_twice_as_many_threads_as_connections(
+    tmp_path: Path, said_of_it: str, processes: int, connections: int
+):
+    config, findings = said(tmp_path, service(said_of_it))
+    assert findings == []
+    (one,) = config.services
+    assert (one.processes, one.connections) == (processes, connections)
+
+
+@pytest.mark.parametrize(
+    ("said_of_it", "connections", "processes"),
+    [
+        ("connections: 64", 64, 64),
+        ("{processes: 8, connections: 8}", 8, 8),
+        ("{processes: 1, connections: 2}", 2, 1),
+    ],
+)
+def test_a_thread_for_each_connection_must_be_allowed(
+    tmp_path: Path, said_of_it: str, connections: int, processes: int
+):
+    allowed = f"which may have {processes} processes and threads"
+    message = f"`shop.live`: {connections} connections to an instance, {allowed}"
+    cure = "give it more `processes` than `connections`: it may take a thread for each"
+    assert said(tmp_path, service(said_of_it))[1] == [(message, cure)]
+
+
+def service(said_of_it: str) -> str:
+    more = said_of_it.strip("{}")
+    keys = "run: shop, environments: {live: {listen: '127.0.0.1:8101'}}"
+    return f"services: {{shop: {{{keys}{', ' if more else ''}{more}}}}}"
 
 
 def test_two_services_do_not_listen_on_one_address(tmp_path: Path):

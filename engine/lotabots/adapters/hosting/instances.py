@@ -85,6 +85,8 @@ class Instance:
         self.port = port
         self._log = log
         self._task = task
+        # Whoever asks for many checks takes no more than one connection by them.
+        self._turn = asyncio.Semaphore(1)
 
     def tail(self) -> str:
         """The end of what it wrote."""
@@ -106,7 +108,8 @@ class Instance:
 
     async def ask(self, path: str) -> Asked:
         """One GET of `path`."""
-        return await ask("127.0.0.1", self.port, path, within_s=CHECK_S)
+        async with self._turn:
+            return await ask("127.0.0.1", self.port, path, within_s=CHECK_S)
 
     async def stop(self) -> None:
         """End it, with all its processes."""

@@ -65,7 +65,8 @@ class Site:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.front = Front(Listen(*self.hosted.address), limits=self.limits)
+        limits = self.limits._replace(per_instance=self.hosted.connections)
+        self.front = Front(Listen(*self.hosted.address), limits=limits)
 
     @property
     def book(self) -> Book:
