@@ -17,7 +17,7 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from deciding import FILES
-from lotabots.adapters.nats.connection import PIN_GROUP, set_up
+from lotabots.adapters.nats.connection import PIN_GROUP, set_up, settle
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
 from lotabots.adapters.nats.publisher import Publisher
 from lotabots.adapters.nats.puller import Puller
@@ -133,15 +133,6 @@ class NatsFleet:
     async def _allowed(self, client: Client, before: int) -> bool:
         await settle(client)
         return len(self.refused) == before
-
-
-async def settle(client: Client) -> None:
-    """Wait until the server has done all that `client` sent, and its refusals are noted.
-
-    Twice, because the client's first ping may overtake what waits to be sent.
-    """
-    await client.flush()
-    await client.flush()
 
 
 async def ask(client: Client, subject: str, body: bytes = b"", *, patience: float = 0.3) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pytest
 from lotabots.adapters.nats.server import EmbeddedServer, ServerFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 LOTABOTS = (sys.executable, "-m", "lotabots")
@@ -61,8 +63,16 @@ async def test_a_service_runs_on_a_server_that_has_its_configuration(root: Path)
         await server.stop()
 
 
-async def test_a_server_that_lets_a_bot_say_anything_is_refused(root: Path):
-    server = await started(root, without_permissions(config_of(root)))
+def without_limits(config: str) -> str:
+    """The same accounts, but who may publish some events of its own may publish any."""
+    return re.sub(r'"publish": \{"allow": \["ev\.[^]]*\]', '"publish": {"allow": ["ev.>"]', config)
+
+
+@pytest.mark.parametrize("broken", [without_permissions, without_limits])
+async def test_a_server_that_lets_a_bot_say_anything_is_refused(
+    root: Path, broken: Callable[[str], str]
+):
+    server = await started(root, broken(config_of(root)))
     try:
         setup = await asyncio.create_subprocess_exec(
             *LOTABOTS, "run", "-C", str(root), "--nats", server.url,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet_server import OUTSIDE, NatsFleet, settle
+from fleet_server import OUTSIDE, NatsFleet
+from lotabots.adapters.nats.connection import settle
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import ServerError, find_binary
 from lotabots.model.names import matches

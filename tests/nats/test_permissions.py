@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet_server import NatsFleet, ask, settle
+from fleet_server import NatsFleet, ask
+from lotabots.adapters.nats.connection import settle
 from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import find_binary

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet_server import PATIENCE_S, NatsFleet, ask, settle, until
+from fleet_server import PATIENCE_S, NatsFleet, ask, until
 from lotabots.adapters.nats import puller as pulling
-from lotabots.adapters.nats.connection import set_up
+from lotabots.adapters.nats.connection import set_up, settle
 from lotabots.adapters.nats.delivery import delivery_of
 from lotabots.adapters.nats.puller import Puller
 from lotabots.policy.project_broker import EVENTS, WORK, Consumer, consumers

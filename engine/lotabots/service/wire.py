@@ -22,7 +22,14 @@ from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
 from lotabots.adapters.git.watch import RefWatcher
-from lotabots.adapters.nats.connection import PIN_GROUP, SetupError, connect, set_up
+from lotabots.adapters.nats.connection import (
+    PIN_GROUP,
+    SetupError,
+    connect,
+    may_publish,
+    set_up,
+    settle,
+)
 from lotabots.adapters.nats.keys import ensure_keys, read_seed
 from lotabots.adapters.nats.publisher import Publisher
 from lotabots.adapters.nats.puller import Puller
@@ -195,13 +202,11 @@ class Service:
         for bot in self.checked.fleet.bots[:1]:
             client = await self._connect(bot.name)
             for subject in (f"ev.{PROBE}", event_subject(bot.name, PROBE)):
-                await client.publish(subject, b"{}")
-            await client.flush()  # a refusal comes before the answer to this
-            if client.last_error is None:
-                raise SetupError(
-                    f"{self.server} lets {bot.name} publish what it does not declare; "
-                    "load what `lotabots nats config` prints into that server"
-                )
+                if await may_publish(client, subject):
+                    raise SetupError(
+                        f"{self.server} lets {bot.name} publish what it does not declare; "
+                        "load what `lotabots nats config` prints into that server"
+                    )
 
     async def _set_up(self) -> None:
         """Bring the server's streams, consumers and schedules to what the rules say."""
@@ -378,5 +383,5 @@ async def _close(client: Client) -> None:
     """Send what is still in the buffer, if the server is there, and end."""
     if client.is_connected:
         with contextlib.suppress(NatsError):
-            await client.flush(timeout=FLUSH_S)
+            await settle(client, timeout=FLUSH_S)
     await client.close()

@@ -64,6 +64,29 @@ async def connect(
     )
 
 
+async def settle(client: Client, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the client's
+    """Wait until the server has done all that `client` sent, and has told what it refused.
+
+    Twice, because the client's first ping may overtake what waits to be sent.
+
+    Raises:
+        FlushTimeoutError: it does not answer within `timeout` seconds.
+    """
+    for _ in range(2):
+        await client.flush(timeout)  # type: ignore[arg-type] # it takes any number
+
+
+async def may_publish(client: Client, subject: str) -> bool:
+    """Whether the server takes a message from `client` on `subject`; tried with an empty object.
+
+    Only for a client that nobody else uses at the time: refusals do not name a request.
+    """
+    before = client.last_error
+    await client.publish(subject, b"{}")
+    await settle(client)
+    return client.last_error is before
+
+
 async def set_up(
     admin: Client, streams: tuple[Stream, ...], consumers: tuple[Consumer, ...]
 ) -> None:
