@@ -49,18 +49,21 @@ STORY = {
         "NotificationBot: notify",
         "gate.release-production: LR305",
         "gate.rollback: LR305",
+        "gate.withdrawal: LR305",
     ],
     "08-approval-of-another-change": [
         "gate.migration: LR301",
         "gate.recovery: LR301",
         "gate.release-production: LR305",
         "gate.retention: LR301",
+        "gate.withdrawal: LR301",
     ],
     "09-approval-granted": [
         "gate.migration: LR301",
         "gate.recovery: LR301",
         "gate.release-production: emit deploy.requested",
         "gate.retention: LR301",
+        "gate.withdrawal: LR301",
     ],
     "09-approval-granted > gate.release-production": ["DeployBot: deploy-production"],
     "10-deploy-completed-production": [
@@ -70,6 +73,7 @@ STORY = {
         "NotificationBot: notify",
         "gate.release-production: LR301",
         "gate.rollback: LR305",
+        "gate.withdrawal: LR305",
     ],
     "11-alert-triggered": [
         "IncidentBot: open",
@@ -92,6 +96,21 @@ STORY = {
     ],
     "17-payload-invalid": [": LR006"],
     "18-unknown-destination": [": LR007"],
+    "19-withdrawal-of-another-release": [
+        "gate.migration: LR301",
+        "gate.recovery: LR301",
+        "gate.release-production: LR301",
+        "gate.retention: LR301",
+        "gate.withdrawal: LR305",
+    ],
+    "20-withdrawal-granted": [
+        "gate.migration: LR301",
+        "gate.recovery: LR301",
+        "gate.release-production: LR301",
+        "gate.retention: LR301",
+        "gate.withdrawal: emit deploy.requested",
+    ],
+    "20-withdrawal-granted > gate.withdrawal": ["DeployBot: rollback"],
 }
 LITERAL_EVENTS = "examples/seed-literal/events"
 LITERAL_STORY = {
