@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from nats.errors import Error as NatsError
 
+from lotabots.adapters.nats.heeding import heeding
 from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
 from lotabots.policy.project_broker import API, EVENTS
@@ -66,6 +67,7 @@ class Archive:
         floor: int = said["ack_floor"]["stream_seq"]
         return floor + 1
 
+    @heeding
     async def _ask(self, about: str, request: dict[str, Any]) -> dict[str, Any]:
         try:
             answer = await self._client.request(

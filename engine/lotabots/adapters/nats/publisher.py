@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from nats.errors import Error as NatsError
 
+from lotabots.adapters.nats.heeding import heeding
 from lotabots.runtime.ports import Ack, AckError, BusError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Publisher:
         """Publish one message; see `publish_all`."""
         return (await self.publish_all([message]))[0]
 
+    @heeding
     async def publish_all(self, messages: Sequence[Outgoing], /) -> list[Ack]:
         """Publish all and return the server's answers in the same order.
 

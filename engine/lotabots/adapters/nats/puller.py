@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from lotabots.adapters.nats.delivery import delivery_of
+from lotabots.adapters.nats.heeding import heeding
 from lotabots.policy.project_broker import API
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Puller:
         """Listen for deliveries; call once."""
         await self._listen()
 
+    @heeding
     async def take(self, limit: int, /) -> list[Delivery]:
         """Up to `limit` deliveries; waits for the first."""
         while not self._ready:
@@ -100,15 +102,18 @@ class Puller:
         await self._ask(self._prefetch)
         return taken
 
+    @heeding
     async def ack(self, deliveries: Sequence[Delivery], /) -> None:
         """These are done."""
         for delivery in deliveries:
             await self._client.publish(delivery.reply, ACK)
 
+    @heeding
     async def working(self, delivery: Delivery, /) -> None:
         """Keep the lease of `delivery`."""
         await self._client.publish(delivery.reply, IN_PROGRESS)
 
+    @heeding
     async def later(self, delivery: Delivery, seconds: float, /) -> None:
         """Give `delivery` back, to come again after `seconds`."""
         body = b'-NAK {"delay": %d}' % int(seconds * 1_000_000_000)

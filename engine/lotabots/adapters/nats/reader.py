@@ -8,6 +8,7 @@ import msgspec
 from nats.errors import Error as NatsError
 
 from lotabots.adapters.nats.delivery import stored_of
+from lotabots.adapters.nats.heeding import heeding
 from lotabots.policy.project_broker import API, GUEST_API
 from lotabots.runtime.ports import BusError
 
@@ -58,6 +59,7 @@ class Reader:
             raise BusError(f"looking up {stream}: {found['error'].get('description')}")
         return stored_of(found["message"])
 
+    @heeding
     async def _ask(self, stream: str, request: dict[str, object]) -> dict[str, Any]:
         subject = f"{self._api}.STREAM.MSG.GET.{stream}"
         try:

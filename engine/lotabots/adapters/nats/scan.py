@@ -10,12 +10,15 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from lotabots.adapters.nats.delivery import delivery_of
+from lotabots.adapters.nats.heeding import heeding
 from lotabots.runtime.ports import BusError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
     from lotabots.runtime.ports import Delivery
 
@@ -53,7 +56,7 @@ class Scanner:
                     subject, msgspec.json.encode(request), reply=inbox.subject
                 )
                 for _ in range(min(BATCH, pending)):
-                    message = await inbox.next_msg(timeout=_TIMEOUT_S)
+                    message = await _next(inbox)
                     if not message.reply:
                         return  # a status: nothing is left, because the stream was cut meanwhile
                     pending -= 1
@@ -64,6 +67,7 @@ class Scanner:
             await inbox.unsubscribe()
             await self._client.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", b"")
 
+    @heeding
     async def _create(self, stream: str, policy: dict[str, Any]) -> tuple[str, int]:
         config = {"ack_policy": "none", "inactive_threshold": 30_000_000_000, "mem_storage": True}
         request = msgspec.json.encode({"stream_name": stream, "config": config | policy})
@@ -77,3 +81,8 @@ class Scanner:
         if refusal := made.get("error"):
             raise BusError(f"reading {stream}: {refusal.get('description')}")
         return made["name"], made["num_pending"]
+
+
+@heeding
+async def _next(inbox: Subscription) -> Msg:
+    return await inbox.next_msg(timeout=_TIMEOUT_S)
