@@ -8,7 +8,7 @@ import pytest
 
 from lotabots.policy.contract import event_token
 from lotabots.service.wire import AUDITOR, ENGINE, WORKER
-from running import SENDER, Running, lay_out, running
+from running import FILES, SENDER, Running, lay_out, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,39 @@ async def test_of_two_events_with_one_id_each_has_its_own_decision(tmp_path: Pat
         assert [verdict["code"] for verdict in second[0]["verdicts"]] == ["LR010"]
 
 
-@pytest.mark.parametrize("about", ["nobody", "lb.>", "*", "0", "99", "9" * 30, "a b", "", "f" * 32])
+PUSHED = """\
+  change.pushed:
+    doc: a commit came
+    external: true
+    terminal: true
+    emitters: [cli.*]
+    payload: {repository: string, change: {fields: {id: {type: string, format: commit}}}}
+"""
+
+
+async def test_a_commit_names_its_pushes(tmp_path: Path):
+    events = "rules/events.yaml"
+    root = lay_out(tmp_path, FILES | {events: FILES[events] + PUSHED})
+    one, other = "c0ffee0" + "1" * 33, "c0ffee1" + "2" * 33
+    async with running(root, roles=(ENGINE,)) as watcher:
+        for name, commit in (("main", one), ("other", other), ("branch", one)):
+            about = {"repository": "shop", "change": {"id": commit}}
+            await watcher.emit("change.pushed", about, id=name)
+        await watcher.send("ev.change.pushed", b'{"payload": {"change": 1}}')
+        await watcher.until_count(4, "LB_DECISIONS", "lb.dec.*")
+        for about in (one, "c0ffee0", one[:20]):
+            said = (await watcher.ask("trace", about))["ok"]
+            assert [event["id"] for event in said["spans"]] == ["main", "branch"]
+            assert said["asked"] == [event["token"] for event in said["spans"]]
+        assert [event["id"] for event in await trace(watcher, other)] == ["other"]
+        unknown = (await watcher.ask("trace", "c0ffee2"))["unknown"]
+        assert unknown.startswith(
+            "no event and no job is called `c0ffee2`, and no `change.pushed` is of such a commit; "
+        )
+        assert "unknown" in await watcher.ask("trace", "c0ffee")  # too short to mean one
+
+
+@pytest.mark.parametrize("about", ["nobody", "lb.>", "*", "0", "99", "9" * 50, "a b", "", "f" * 42])
 async def test_what_is_not_known_is_said(tmp_path: Path, about: str):
     async with running(lay_out(tmp_path), roles=(ENGINE,)) as watcher:
         said = await watcher.ask("trace", about)

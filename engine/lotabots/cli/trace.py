@@ -20,8 +20,9 @@ from lotabots.cli.service import ask
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAMES: Final = 44
 _TIMES: Final = 10
+_BARS: Final = 10
+"""Columns that bars have at least."""
 
 
 @click.command("trace")
@@ -30,7 +31,10 @@ _TIMES: Final = 10
 @format_option
 @color_option
 def command(ident: str, *, workspace: Path | None, style: str, color: str) -> None:
-    """Draw everything that the event ID (or the event of the job ID) led to, over time."""
+    """Draw everything that the event ID (or the event of the job ID) led to, over time.
+
+    ID may also be a commit, or its first 7 digits: then all that its pushes led to is drawn.
+    """
     said = ask(workspace, "trace", id=ident)
     if style == "json":
         click.echo(json.dumps(said, indent=2))
@@ -43,11 +47,17 @@ def command(ident: str, *, workspace: Path | None, style: str, color: str) -> No
 
 
 def waterfall(spans: list[dict[str, Any]], *, width: int, color: bool) -> str:
-    """One line per event and job; a bar from when it began to when it ended."""
+    """One line per event and job; a bar from when it began to when it ended.
+
+    Names get the room that the longest needs. Only if they left less than `_BARS` of the `width`
+    columns for the bars, they are cut.
+    """
     rows = [_row(span) for span in spans]
+    longest = max(len(name) for name, *_ in rows)
+    names = max(min(longest, width - _TIMES - _BARS - 2), _BARS)
     first = min(begin for _, begin, _, _ in rows)
     last = max(end for _, _, end, _ in rows)
-    room = max(width - _NAMES - _TIMES - 2, 10)
+    room = max(width - names - _TIMES - 2, _BARS)
     scale = (last - first).total_seconds() or 1.0
     lines = []
     for name, begin, end, style in rows:
@@ -55,7 +65,8 @@ def waterfall(spans: list[dict[str, Any]], *, width: int, color: bool) -> str:
         length = max(1, int((end - begin).total_seconds() / scale * room))
         bar = " " * left + ("█" * length if end > begin else "◆")
         took = (end - begin).total_seconds()
-        text = f"{name:{_NAMES}.{_NAMES}} {bar:{room}.{room}} {took * 1000:7.0f} ms"
+        shown = name if len(name) <= names else f"{name[: names - 1]}…"
+        text = f"{shown:{names}} {bar:{room}.{room}} {took * 1000:7.0f} ms"
         lines.append(click.style(text, fg=style) if color and style else text)
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lotabots.cli.options import format_option, workspace_option
+from lotabots.cli.options import format_option, terminal_width, workspace_option
 from lotabots.cli.service import ask, folder_of
 from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import spoken
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lotabots.adapters.files.blobs import BlobStore
 
 LAST_LINES: Final = 5
+LEAST: Final = 20
+"""Columns that a name may take on the narrowest terminal."""
+
 VERDICTS: Final = ("failure", "error")
 
 
@@ -28,38 +31,55 @@ VERDICTS: Final = ("failure", "error")
 def command(ident: str, *, workspace: Path | None, style: str) -> None:
     """Say what was decided about the event ID (or the event of the job ID), by which rule.
 
+    ID may also be a commit, or its first 7 digits: then it is about the pushes of that commit.
     Also what became of each of its jobs, attempt by attempt, with the end of the log of those
     that went wrong.
     """
     from lotabots.adapters.files.blobs import BlobStore  # noqa: PLC0415 - `--help` needs none
 
-    spans = ask(workspace, "trace", id=ident)["spans"]
-    event = spans[0]
-    jobs = [span for span in spans if span["kind"] == "job" and _belongs(span, event)]
+    said = ask(workspace, "trace", id=ident)
+    told = asked_about(said)
     if style == "json":
-        click.echo(json.dumps({"event": event, "jobs": jobs}, indent=2))
+        first, *others = told
+        click.echo(json.dumps(first | ({"others": others} if others else {}), indent=2))
         return
-    click.echo(f"{event['type']} from {event['source']}, id {event['id'] or '(none)'}")
-    for verdict in event.get("verdicts", []):
-        click.echo(_verdict(verdict))
     store = BlobStore(folder_of(workspace).blobs)
-    for job in jobs:
-        click.echo(job_in_words(job, store))
+    for one in told:
+        click.echo(event_in_words(one["event"], width=terminal_width()))
+        for job in one["jobs"]:
+            click.echo(job_in_words(job, store))
 
 
-def _belongs(job: dict[str, Any], event: dict[str, Any]) -> bool:
-    outcome = job.get("outcome", {})
-    return bool(outcome.get("decision", event["token"]) == event["token"])
+def asked_about(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events that were asked about, by time, each with its own jobs; all else is left out."""
+    return [
+        {"event": event, "jobs": [job for job in said["spans"] if job.get("event") == token]}
+        for token in said["asked"]
+        for event in said["spans"]
+        if event.get("token") == token
+    ]
 
 
-def _verdict(verdict: dict[str, Any]) -> str:
-    rule = verdict["rule"]
-    path, line = rule["span"][:2]
-    code = verdict.get("code", "")
+def event_in_words(event: dict[str, Any], *, width: int) -> str:
+    """An event and its verdicts: columns as wide as what they hold, within `width` columns."""
+    lines = [f"{event['type']} from {event['source']}, id {event['id'] or '(none)'}"]
+    rows = [_verdict(verdict) for verdict in event.get("verdicts", [])]
+    most = max(width // 2, LEAST)
+    widths = [min(max(map(len, column)), most) for column in zip(*rows, strict=True)]
+    for row in rows:
+        *cells, last = row
+        padded = [f"{cell:{wide}}" for cell, wide in zip(cells, widths[:-1], strict=True)]
+        lines.append(f"  {'  '.join(cell for cell in padded if cell)}  {last}".rstrip())
+    return "\n".join(map(clean, lines))
+
+
+def _verdict(verdict: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Target, verdict, code, and the reason with the place of the rule."""
+    path, line = verdict["rule"]["span"][:2]
     reason = verdict.get("reason") or verdict.get("action", "")
-    target = verdict["target"] or "the event"
     place = f"  ({path}:{line})" if path else ""
-    return clean(f"  {target:20} {spoken(verdict['verdict']):12} {code:6} {reason}{place}")
+    target = verdict["target"] or "the event"
+    return target, spoken(verdict["verdict"]), verdict.get("code", ""), f"{reason}{place}"
 
 
 def job_in_words(job: dict[str, Any], store: BlobStore) -> str:

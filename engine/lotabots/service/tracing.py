@@ -1,13 +1,15 @@
 """What an event led to, found by look-ups: decisions by token, attempts and outcomes by job.
 
 Only what has no subject is read through: events that nobody has decided yet, what the gates
-emitted that an event was fed to, and, for a job that waits and never began, the decisions.
+emitted that an event was fed to, for a job that waits and never began, the decisions, and for the
+id of a commit, the pushes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -38,7 +40,12 @@ MAX_SHOWN: Final = 16 * 1024
 AT_ONCE: Final = 50
 """Look-ups under way at the same time."""
 
+MAX_PUSHES: Final = 10
+"""How many pushes of one commit are followed, the newest."""
+
 _GATE: Final = "gate."
+_PUSHES: Final = "lb.ev.*.*.change.pushed"
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}|seq-[0-9]+", re.ASCII)
 _JOB: Final = re.compile(r"[0-9a-f]{32}(-again)*", re.ASCII)
 
@@ -83,14 +90,17 @@ class Tracer:
     async def trace(self, wanted: str) -> dict[str, Any]:
         """Everything that one event led to, as a list of spans, causes before what they caused.
 
-        `wanted` is the event's id, token or sequence, or the id of one of its jobs. The list
-        ends at `MAX_ROWS`; `left_out` events were not followed then.
+        `wanted` is the event's id, token or sequence, or the id of one of its jobs. It may also
+        be a commit, in full or its first 7 digits or more: then all its pushes are meant. `asked`
+        has the tokens of the events that `wanted` names. The list ends at `MAX_ROWS`; `left_out`
+        events were not followed then.
 
         Raises:
             UnknownIdError: there is no such event or job.
             BusError: no answer.
         """
-        todo, done = [await self._start(wanted)], set[str]()
+        todo, done = await self._start(wanted), set[str]()
+        asked = [event["token"] for event in todo]
         spans: list[dict[str, Any]] = []
         while todo and len(spans) < MAX_ROWS:
             event = todo.pop(0)
@@ -102,9 +112,9 @@ class Tracer:
                 spans.append(job)
                 todo += await self._emitted_by(job)
             todo += await self._completed_by(event)
-        return {"spans": spans, "left_out": len(todo)}
+        return {"spans": spans, "left_out": len(todo), "asked": asked}
 
-    async def _start(self, wanted: str) -> dict[str, Any]:
+    async def _start(self, wanted: str) -> list[dict[str, Any]]:
         found = (
             await self._event_called(wanted)
             or await self._event_of_token(wanted)
@@ -112,9 +122,18 @@ class Tracer:
             or (await self._event_at(int(wanted)) if _is_sequence(wanted) else None)
             or await self._undecided_event(wanted)
         )
-        if found is None:
+        if found is not None:
+            return [found]
+        if not _COMMIT.fullmatch(wanted):
             raise UnknownIdError(f"no event and no job is called `{wanted}`")
-        return found
+        pushes = await self._pushes_of(wanted)
+        if not pushes:
+            raise UnknownIdError(
+                f"no event and no job is called `{wanted}`, and no `change.pushed` is of such a "
+                "commit; pushes are announced of the `repositories` in lotabots.yaml, from the "
+                "service's first start on"
+            )
+        return pushes
 
     async def _event_called(self, name: str) -> dict[str, Any] | None:
         """The first event with the id `name`, of whichever source."""
@@ -164,6 +183,15 @@ class Tracer:
                     return row
         return None
 
+    async def _pushes_of(self, commit: str) -> list[dict[str, Any]]:
+        """The newest events that say that a commit, whose id begins so, was pushed, by time."""
+        found: deque[Delivery] = deque(maxlen=MAX_PUSHES)
+        async with aclosing(self._streams.all(EVENTS, _PUSHES)) as pushes:
+            async for delivery in pushes:
+                if _commit(delivery.body).startswith(commit):
+                    found.append(delivery)
+        return [await self._event_row(delivery) for delivery in found]
+
     async def _jobs_of(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """The jobs of an event; its row learns what was decided, and by the gates too."""
         rows = []
@@ -178,7 +206,12 @@ class Tracer:
             event["decided_at"] = found.stored_at.isoformat()
             for ref in record.jobs:
                 rows += await self._job_rows(
-                    {"job": ref.job, "bot": ref.bot, "action": ref.action},
+                    {
+                        "job": ref.job,
+                        "bot": ref.bot,
+                        "action": ref.action,
+                        "event": event["token"],
+                    },
                     at=event["decided_at"],
                 )
         return rows
@@ -273,6 +306,14 @@ def _envelope_id(body: bytes) -> str:
         return ""
 
 
+def _commit(body: bytes) -> str:
+    """The commit that a ``change.pushed`` is of; empty if it says none."""
+    try:
+        return msgspec.json.decode(body, type=_Pushed).payload.change.id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
 def _payload(body: bytes) -> Raw | None:
     """The payload of an event, if it is short enough to be shown."""
     try:
@@ -288,6 +329,18 @@ class _Named(Struct):
 
 class _Carrying(Struct):
     payload: Raw
+
+
+class _Change(Struct):
+    id: str
+
+
+class _Changed(Struct):
+    change: _Change
+
+
+class _Pushed(Struct):
+    payload: _Changed
 
 
 class _Decided(Struct):

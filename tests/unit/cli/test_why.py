@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lotabots.adapters.files.blobs import BlobStore
-from lotabots.cli.why import job_in_words
+from lotabots.cli.why import asked_about, event_in_words, job_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,3 +63,42 @@ def test_a_bad_result_names_the_events_that_say_why(tmp_path: Path):
     ]
     done["outcome"]["outcome"] = "success"
     assert job_in_words(done, BlobStore(tmp_path)).splitlines()[2:] == ["    success"]
+
+
+def verdict(target: str, said: str, **more: str) -> dict[str, Any]:
+    return {"target": target, "verdict": said, "rule": {"span": ["rules/a.yaml", 3]}, **more}
+
+
+def test_columns_are_as_wide_as_what_they_hold():
+    event = {"type": "a.b", "source": "ABot", "id": "1"}
+    assert event_in_words(event, width=80) == "a.b from ABot, id 1"
+    event["verdicts"] = [  # type: ignore[assignment]  # JSON
+        verdict("gate.release-production", "wait", code="LR305", reason="waits for `a\x1b`"),
+        verdict("ABot", "dispatch", action="work"),
+    ]
+    assert event_in_words(event, width=80).splitlines()[1:] == [
+        "  gate.release-production  wait      LR305  waits for `a\\x1b`  (rules/a.yaml:3)",
+        "  ABot                     dispatch         work  (rules/a.yaml:3)",
+    ]
+
+
+def test_a_column_without_anything_in_it_takes_no_room():
+    event = {"type": "a.b", "source": "ABot", "id": "", "verdicts": [verdict("ABot", "dispatch")]}
+    assert event_in_words(event, width=80).splitlines() == [
+        "a.b from ABot, id (none)",
+        "  ABot  dispatch    (rules/a.yaml:3)",
+    ]
+
+
+def test_of_two_pushes_each_has_its_own_jobs_and_none_of_what_followed():
+    spans = [
+        {"kind": "event", "token": "a"},
+        {"kind": "job", "job": "1", "event": "a", "attempts": []},
+        {"kind": "event", "token": "b"},
+        {"kind": "event", "token": "c"},
+        {"kind": "job", "job": "2", "event": "c", "attempts": []},
+    ]
+    assert asked_about({"asked": ["a", "b"], "spans": spans}) == [
+        {"event": spans[0], "jobs": [spans[1]]},
+        {"event": spans[2], "jobs": []},
+    ]
