@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -138,9 +139,10 @@ def _ready(workspace: Workspace, process: subprocess.Popen[bytes]) -> bool:
 
 def _introduced(lines: list[str]) -> str:
     """How the service introduces itself; a bot that cannot run here would spoil the story."""
-    for line in lines:
+    for at, line in enumerate(lines):
         if "cannot run here" in line:
-            raise FailedError(line)
+            reasons = takewhile(lambda one: one.startswith("  "), lines[at + 1 :])
+            raise FailedError("\n".join([line, *reasons]))
     return next(line for line in lines if line.startswith("lotabots serves"))
 
 

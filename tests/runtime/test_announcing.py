@@ -46,14 +46,12 @@ def said(root: Path, *options: str, ready: str) -> tuple[list[str], list[str]]:
 
 # Without a sandbox that, and not the missing program, is the reason.
 @pytest.mark.usefixtures("launcher")
-def test_people_are_told_on_one_line_which_bots_cannot_run(tmp_path: Path):
+def test_people_are_told_on_a_line_for_each_reason_which_bots_cannot_run(tmp_path: Path):
     out, err = said(lay_out(tmp_path), ready="ready")
     assert out[0].startswith("lotabots serves chain (4 bots) at nats://127.0.0.1:")
     assert out[1:] == [
-        (
-            "4 of 4 enabled bots cannot run here, their jobs would be dead letters (LR408): "
-            f"{', '.join(BOTS)} ({NOTHING} the bot)"
-        ),
+        "4 of 4 enabled bots cannot run here, their jobs would be dead letters (LR408):",
+        f"  {NOTHING} the bot: {', '.join(BOTS)}",
         "ready; Ctrl-C ends it",
         "stopped; what was in flight continues at the next start",
     ]

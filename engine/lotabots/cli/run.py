@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lotabots.cli.options import fail, workspace_at, workspace_option
+from lotabots.cli.options import fail, terminal_width, workspace_at, workspace_option
 from lotabots.cli.service import config_of
 from lotabots.diagnostics.words import counted
 
@@ -180,7 +180,7 @@ async def _announce(service: Service, say: Sayer) -> None:
         # It compares every file of the toolboxes, once: not on the loop, which has to answer.
         found = await asyncio.to_thread(unfit, fleet, service.executor)
         if found:
-            words = in_words(found, fleet)
+            words = in_words(found, fleet, width=terminal_width() if sys.stdout.isatty() else 0)
             say("service.cannot_run", words, level=logging.WARNING, bots=found, code="LR408")
     say("service.ready", "ready; Ctrl-C ends it")
 

@@ -58,17 +58,41 @@ def without_program(fleet: Fleet, bots: Path) -> str:
     )
 
 
-def in_words(found: Mapping[str, str], fleet: Fleet) -> str:
-    """What `unfit` found on one line, bots with the same reason together; empty if nothing."""
+def in_words(found: Mapping[str, str], fleet: Fleet, *, width: int = 0) -> str:
+    """What `unfit` found: how many, then a line for each reason; empty if nothing.
+
+    Names are wrapped to `width` columns; 0 keeps each reason on its line.
+    """
     if not found:
         return ""
     together: dict[str, list[str]] = {}
     for who, why in found.items():
         bot = who.partition(".")[0]
         together.setdefault(why.replace(f"`{bot}`", "the bot"), []).append(who)
-    named = "; ".join(f"{', '.join(who)} ({why})" for why, who in together.items())
     bots = {who.partition(".")[0] for who in found}
-    return clean(
+    heading = (
         f"{len(bots)} of {len(serving(fleet))} enabled bots cannot run here, "
-        f"their jobs would be dead letters ({NO_EXECUTOR.code}): {named}"
+        f"their jobs would be dead letters ({NO_EXECUTOR.code}):"
+    )
+    reasons = [f"{clean(why)}: {', '.join(who)}" for why, who in together.items()]
+    return "\n".join([*_wrapped(heading, width), *(_indented(line, width) for line in reasons)])
+
+
+def _indented(line: str, width: int) -> str:
+    first, *more = _wrapped(line, max(width - 2, 0))
+    return "\n".join([f"  {first}", *(f"  {one}" for one in more)])
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Lines of at most `width` columns, those after the first indented; words stay whole."""
+    from textwrap import wrap  # noqa: PLC0415 - `validate` needs none
+
+    if not width:
+        return [line]
+    return wrap(
+        line,
+        max(width, 20),
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -59,9 +59,9 @@ def test_bots_with_the_same_reason_are_named_together():
         "DBot": "secret `KEY` has no value",
     }
     assert in_words(found, fleet) == (
-        "3 of 4 enabled bots cannot run here, their jobs would be dead letters (LR408): "
-        "ABot, BBot (no bots/*/manifest.yaml is that of the bot); "
-        "DBot (secret `KEY` has no value)"
+        "3 of 4 enabled bots cannot run here, their jobs would be dead letters (LR408):\n"
+        "  no bots/*/manifest.yaml is that of the bot: ABot, BBot\n"
+        "  secret `KEY` has no value: DBot"
     )
 
 
@@ -70,8 +70,8 @@ def test_a_bot_that_can_do_a_part_is_named_with_the_action_that_it_cannot_do():
     found = unfit(fleet, Refusing({"ABot.ship": "no entry point `ship`"}))
     assert found == {"ABot.ship": "no entry point `ship`"}
     assert in_words(found, fleet) == (
-        "1 of 1 enabled bots cannot run here, their jobs would be dead letters (LR408): "
-        "ABot.ship (no entry point `ship`)"
+        "1 of 1 enabled bots cannot run here, their jobs would be dead letters (LR408):\n"
+        "  no entry point `ship`: ABot.ship"
     )
 
 
@@ -86,9 +86,23 @@ def test_bots_that_get_no_jobs_are_left_out():
     assert unfit(fleet, Refusing(refused)) == {"CBot": "no"}
 
 
-def test_the_line_stays_a_line_whatever_a_reason_holds():
+def test_a_reason_stays_a_line_whatever_it_holds():
     fleet = fleet_of(bot("ABot", "a"))
-    assert "\n" not in in_words({"ABot": "bad\n\x1b[2J"}, fleet)
+    heading, reason = in_words({"ABot": "bad\n\x1b[2J"}, fleet).splitlines()
+    assert heading.endswith("(LR408):")
+    assert reason == "  bad\\n\\x1b[2J: ABot"
+
+
+def test_names_are_wrapped_to_the_terminal():
+    fleet = fleet_of(*(bot(f"{letter}Bot", "a") for letter in "ABCDEFGHIJ"))
+    found = {f"{letter}Bot": "no program" for letter in "ABCDEFGHIJ"}
+    assert in_words(found, fleet, width=40).splitlines() == [
+        "10 of 10 enabled bots cannot run here,",
+        "    their jobs would be dead letters",
+        "    (LR408):",
+        "  no program: ABot, BBot, CBot, DBot,",
+        "      EBot, FBot, GBot, HBot, IBot, JBot",
+    ]
 
 
 def install(folder: Path, name: str, text: str = "") -> None:
