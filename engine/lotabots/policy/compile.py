@@ -105,7 +105,6 @@ class _Base(NamedTuple):
     names: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     slots: Mapping[str, int]
-    first: Mapping[str, Start]
     by_source: Mapping[str, tuple[Start, ...]]
     others: tuple[Start, ...]
 
@@ -160,7 +159,6 @@ class _Compiler:
             names,
             tuple(self.law.unsound(name) or self._missed(first[name]) for name in names),
             {name: slot for slot, name in enumerate(names)},
-            first,
             {source: tuple(those) for source, those in by_source.items()},
             tuple(others),
         )
@@ -191,19 +189,15 @@ class _Compiler:
             reads = reads or any(self._reads_event(base.event, start) for start in starts)
             if isinstance(template[slot], Reject):  # its file has errors
                 continue
-            missed, first = self._missed(base.first[node]), starts[0] is base.first[node]
             if node in self.bots:
                 rules = [self._trigger(base.event, source, start) for start in starts]
-                bots.append(candidate(slot, self.bots[node], rules, None if first else missed))
+                bots.append(candidate(slot, self.bots[node], rules))
                 continue
             refused = self.law.connection(source, base.event.name, node)
             if refused is not None:
                 template[slot] = refused
             else:
-                gate = self.gates.candidate(
-                    base.event, slot, starts=starts, first=first, missed=missed
-                )
-                gates.append(gate)
+                gates.append(self.gates.candidate(base.event, slot, starts))
         return case_of(
             rule.reader.decode,
             dict(zip(base.names, template, strict=True)),

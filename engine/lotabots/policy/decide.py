@@ -275,9 +275,9 @@ def _feed(
     state: State, candidate: GateCandidate, *, asked: Asked, facts: EventFacts | None
 ) -> tuple[State, Verdict, tuple[Effect, ...]]:
     """Give the event to a gate, if it belongs there."""
-    gate, missed = candidate.gate, candidate.missed
+    gate, furthest = candidate.gate, HOLDS
     parts: list[int] = []
-    for part in candidate.parts:
+    for part, reached in candidate.parts:
         if part.flaw is not None:
             return state, part.flaw, ()
         try:
@@ -286,10 +286,10 @@ def _feed(
             return state, condition_error(gate.target, part.rule, _CANNOT), ()
         if clause == HOLDS:
             parts.append(part.number)
-        elif part is candidate.first:
-            missed = part.failed[clause]
+        elif reached[clause] > furthest:
+            furthest = reached[clause]
     if not parts:
-        return state, missed, ()
+        return state, candidate.failed[furthest], ()
     mark = mark_of(
         gate, tuple(parts), payload=asked.payload, event_id=asked.head.id, stamp=asked.stamp
     )

@@ -11,8 +11,9 @@ from lotabots.model.names import gate_source
 from lotabots.policy.conditions import Condition, Flawed
 from lotabots.policy.correlate import COMPLETING
 from lotabots.policy.correlator import GateSpec
-from lotabots.policy.decision import Dispatch, Ignore, RuleRef
+from lotabots.policy.decision import Dispatch, RuleRef
 from lotabots.policy.moment import span_micros
+from lotabots.policy.nearest import by_reach
 from lotabots.policy.rules import GateCandidate, GateRule, PartRule
 from lotabots.policy.verdicts import condition_error, false_clauses
 
@@ -37,13 +38,12 @@ class GateCompiler:
             gate_source(gate.name): _gate_rule(gate) for gate in law.fleet.gates
         }
 
-    def candidate(
-        self, event: EventType, slot: int, *, starts: list[Start], first: bool, missed: Ignore
-    ) -> GateCandidate:
+    def candidate(self, event: EventType, slot: int, starts: list[Start]) -> GateCandidate:
         """The gate of `starts` as it takes events of type `event`."""
         gate = self.rules[starts[0].node]
-        parts = tuple(self._part(event, gate, start) for start in starts)
-        return GateCandidate(slot, gate, parts, parts[0] if first else None, missed)
+        parts = [self._part(event, gate, start) for start in starts]
+        failed, places = by_reach([part.failed for part in parts])
+        return GateCandidate(slot, gate, tuple(zip(parts, places, strict=True)), failed)
 
     def _part(self, event: EventType, gate: GateRule, start: Start) -> PartRule:
         number = 1 if start.number == AFTER else start.number

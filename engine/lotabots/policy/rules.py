@@ -52,9 +52,10 @@ class Candidate(Struct, frozen=True, gc=False):
     """A bot whose verdict depends on the event.
 
     `ask` gives the index of one of `outcomes`, the verdicts for a bot and a fleet without any
-    special state. From the front they are those of clauses that may be the first that is false,
-    and from the back those of the triggers, in the order of the file: an answer below zero means
-    that trigger number ``-1 - answer`` holds, and is by rule the same index of `passed`.
+    special state. From the front they are those of clauses that may be the first that is false, as
+    `by_reach` sorts them, and from the back those of the triggers, in the order of the file: an
+    answer below zero means that trigger number ``-1 - answer`` holds, and is by rule the same index
+    of `passed`.
     """
 
     slot: int
@@ -65,7 +66,10 @@ class Candidate(Struct, frozen=True, gc=False):
 
 
 class PartRule(Struct, frozen=True, gc=False):
-    """A part of a gate that may take the event; `flaw` if it cannot be asked."""
+    """A part of a gate that may take the event; `flaw` if it cannot be asked.
+
+    `failed` has one verdict for each clause.
+    """
 
     number: int
     rule: RuleRef
@@ -94,13 +98,16 @@ class GateRule(Struct, frozen=True, gc=False):
 
 
 class GateCandidate(Struct, frozen=True, gc=False):
-    """A gate that may take the event; `first` and `missed` as for a bot."""
+    """A gate that may take the event.
+
+    Each of `parts` comes with its places among `failed`, the verdicts of all their clauses, as
+    `by_reach` sorts them.
+    """
 
     slot: int
     gate: GateRule
-    parts: tuple[PartRule, ...]
-    first: PartRule | None
-    missed: Ignore
+    parts: tuple[tuple[PartRule, tuple[int, ...]], ...]
+    failed: tuple[Ignore, ...]
 
 
 class Case(Struct, gc=False):

@@ -9,34 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.condition.translate import HOLDS
+from lotabots.policy.nearest import by_reach
 from lotabots.policy.rules import Candidate, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lotabots.policy.decision import Ignore, Verdict
+    from lotabots.policy.decision import Verdict
     from lotabots.policy.rules import BotRule, GateCandidate, TriggerRule
 
 _MAX_PREPARED: Final = 64
 """Verdicts that are prepared for one case, at most; more would cost more memory than time."""
 
 
-def candidate(
-    slot: int, bot: BotRule, triggers: Sequence[TriggerRule], missed: Ignore | None
-) -> Candidate:
-    """A bot with the triggers that let the source in.
-
-    `missed` is the verdict when none holds although the first trigger of the file is for others;
-    None if that is the first of `triggers`, whose false clause then counts.
-    """
-    failed = triggers[0].failed
+def candidate(slot: int, bot: BotRule, triggers: Sequence[TriggerRule]) -> Candidate:
+    """A bot with the triggers that let the source in."""
+    failed, places = by_reach([trigger.failed for trigger in triggers])
     return Candidate(
         slot,
-        _question(triggers),
-        (
-            *(missed or clause for clause in failed),
-            *(trigger.at_rest for trigger in reversed(triggers)),
-        ),
+        _question(triggers, places),
+        (*failed, *(trigger.at_rest for trigger in reversed(triggers))),
         tuple(trigger.passed for trigger in reversed(triggers)),
         bot,
     )
@@ -71,20 +63,28 @@ def _prepare(case: Case, only: Candidate) -> None:
     case.answers = tuple((*before, outcome, *after) for outcome in only.outcomes)
 
 
-def _question(triggers: Sequence[TriggerRule]) -> Callable[[Any, Any], int]:
-    """What `Candidate.ask` is: the first trigger that holds, or the first one's false clause."""
-    first, *more = (trigger.holds or _always for trigger in triggers)
-    if not more:
+def _question(
+    triggers: Sequence[TriggerRule], places: Sequence[tuple[int, ...]]
+) -> Callable[[Any, Any], int]:
+    """What `Candidate.ask` is: the first trigger that holds, or the place of the furthest."""
+    first, *others = (trigger.holds or _always for trigger in triggers)
+    if not others:
         return first
+    starts = places[0]
+    more = tuple(zip(range(-2, -2 - len(others), -1), others, places[1:], strict=True))
 
     def ask(payload: object, event: object) -> int:
         clause = first(payload, event)
         if clause == HOLDS:
             return clause
-        for number, holds in enumerate(more, 2):
-            if holds(payload, event) == HOLDS:
-                return -number
-        return clause
+        furthest = starts[clause]
+        for answer, holds, reached in more:
+            clause = holds(payload, event)
+            if clause == HOLDS:
+                return answer
+            if reached[clause] > furthest:  # noqa: PLR1730 - a call of `max` costs time
+                furthest = reached[clause]
+        return furthest
 
     return ask
 
