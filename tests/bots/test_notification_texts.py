@@ -142,6 +142,15 @@ def test_an_event_without_a_text_tells_what_it_is_and_nothing_of_what_it_says(sh
         assert "secret" not in body
 
 
+@pytest.mark.parametrize("new", [1, 2])
+@pytest.mark.parametrize("name", ["lint.completed", "security.completed"])
+def test_a_subject_reads_well_with_one_finding_and_with_more(name: str, new: int, show: Show):
+    found = {"outcome": "failure", "new": new, "repository": "shop", "change": {"id": "c0ffee0"}}
+    what = {"lint.completed": "violations", "security.completed": "findings"}[name]
+    subject, *_ = show(event(name, found))
+    assert subject == f"[failure] new {what} ({new}) in shop c0ffee0"
+
+
 def test_what_is_filled_in_is_not_filled_in_again(show: Show):
     text = "{payload.team} {event.id}"
     asked = {"team": "{payload.text}", "subject": text, "text": text, "severity": "low"}
