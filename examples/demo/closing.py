@@ -42,14 +42,14 @@ def tell(facts: Facts, screen: Pipe) -> None:
     ):
         screen.say(f"\n{title}", "bold")
         for line in lines:
-            screen.say(f"  {line}".rstrip())
+            screen.tell(line)
 
 
 def look_next(screen: Pipe) -> None:
     """Where somebody who has seen this may look."""
     screen.say("Where to look next:")
     for command, what in NEXT:
-        screen.say(f"  {command:28} {what}")
+        screen.tell(f"{command:28} {what}")
 
 
 def _released(facts: Facts) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from words import Said, began, describe, events, jobs, moment
@@ -33,6 +34,7 @@ ORDER = (
 COLORS = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 RUNNING = ("…", "yellow")
+GOES_ON = {"MonitorBot": "goes on watching the new release"}
 UP, CLEAR = "\x1b[{}A", "\x1b[J"
 NAMES = 24
 NEWS = 2
@@ -158,6 +160,10 @@ class Pipe:
         del color
         print(text, file=self._out, flush=True)
 
+    def tell(self, line: str, color: str = "") -> None:
+        """Say a line of an account, below its title."""
+        self.say(f"  {line}".rstrip(), color)
+
 
 class Terminal(Pipe):
     """Lines that are drawn anew in place."""
@@ -166,6 +172,8 @@ class Terminal(Pipe):
         super().__init__(out)
         self._colors = colors
         self._height = 0
+        self._last: list[Row] = []
+        self._below = ""
 
     def begin(self, pushed: Pushed, of: int) -> None:
         """A commit was pushed."""
@@ -174,16 +182,13 @@ class Terminal(Pipe):
 
     def show(self, spans: list[Span], now: datetime, below: str = "") -> None:
         """Draw all lines of the commit, with one more below them."""
-        lines = [self._drawn(row) for row in rows(spans, now)]
-        if below:
-            lines.append(self._paint(self._cut(f"  {below}"), "dim"))
-        back = UP.format(self._height) + "\r" + CLEAR if self._height else ""
-        self._out.write(back + "".join(f"{line}\n" for line in lines))
-        self._out.flush()
-        self._height = len(lines)
+        self._last, self._below = rows(spans, now), below
+        self._draw([self._drawn(row) for row in self._last])
 
     def end(self) -> None:
-        """Leave the lines as they are."""
+        """Leave the lines as they are; what goes on does so without being watched."""
+        if self._height and any(row.busy and row.good for row in self._last):
+            self._draw([self._drawn(row, goes_on=row.busy) for row in self._last])
         self._height = 0
 
     def say(self, text: str, color: str = "") -> None:
@@ -191,8 +196,31 @@ class Terminal(Pipe):
         self.end()
         print(self._paint(text, color), file=self._out, flush=True)
 
-    def _drawn(self, row: Row) -> str:
+    def tell(self, line: str, color: str = "") -> None:
+        """Say a line of an account, on as many lines as the terminal needs for it."""
+        hanging = " " * (len(line) - len(line.lstrip()) + 4)
+        for one in textwrap.wrap(
+            f"  {line}",
+            max(shutil.get_terminal_size().columns, 20),
+            subsequent_indent=hanging,
+            break_on_hyphens=False,
+        ) or [""]:
+            self.say(one, color)
+
+    def _draw(self, drawn: list[str]) -> None:
+        lines, below = drawn, self._below
+        if below:
+            lines.append(self._paint(self._cut(f"  {below}"), "dim"))
+        back = UP.format(self._height) + "\r" + CLEAR if self._height else ""
+        self._out.write(back + "".join(f"{line}\n" for line in lines))
+        self._out.flush()
+        self._height = len(lines)
+
+    def _drawn(self, row: Row, *, goes_on: bool = False) -> str:
         mark, color = RUNNING if row.busy and row.good else MARKS[row.good]
+        if goes_on and row.good:
+            mark, color = MARKS[None]
+            row = row._replace(text=GOES_ON.get(row.name, f"{row.text} (goes on)".lstrip()))
         took = f"{row.seconds:5.1f} s" if row.seconds else " " * 7
         text = self._cut(f"{row.name:{NAMES}} {took}  {row.text}", used=4)
         tone = "red" if row.good is False else ""

@@ -101,9 +101,12 @@ class Story:
             FailedError: something does not happen, or not in time.
         """
         self._title("The rules, proved")
-        self.screen.say(f"  {call(*LOTABOTS, 'validate', '-C', ROOT).strip()}")
+        # Below the summary it names bots without a program; what becomes of them here, we say.
+        self.screen.tell(call(*LOTABOTS, "validate", "-C", ROOT).splitlines()[0])
         idle = self.workspace.fill(self._ports)
-        self.screen.say(f"  {idle} bots have no program here and are disabled")
+        self.screen.tell(f"{len(idle)} without a program are disabled here: {', '.join(idle)}")
+        bots = len([*self.workspace.root.glob("rules/bots/*.yaml")])
+        self.screen.tell(f"with IntruderBot, a hostile one that is added, they are {bots}")
         call(*LOTABOTS, "tools", "sync", "-C", ROOT)
         team = Team(self.workspace.bare, self.workspace.checkout, name=SHOP)
         team.begin()
@@ -111,7 +114,7 @@ class Story:
             self.facts.customers = self._customers
             self._title("The service, with a broker and a host of its own")
             with running(self.workspace, people.secrets) as service:
-                self.screen.say(f"  {service.line}")
+                self.screen.tell(service.line)
                 self._commits(service.operator, team)
                 self._trespass(service)
                 self._look_again(service.operator)
@@ -151,7 +154,7 @@ class Story:
                 raise FailedError(f"commit {number} ({change.what}) was not {change.end} in time")
             time.sleep(POLL_S)
         self.screen.end()
-        self.screen.say(f"  → {ending(spans)}", "dim")
+        self.screen.tell(f"→ {ending(spans)}", "dim")
 
     def _approve(self, operator: Operator, pushed: Pushed, spans: list[Span]) -> None:
         """A person lets into production what runs in staging."""
@@ -175,7 +178,7 @@ class Story:
         for attempt in attempts:
             self.facts.trespasses += attempt()
         stopped = sum(bool(one.plane) for one in self.facts.trespasses)
-        self.screen.say(f"  {len(self.facts.trespasses)} attempts, {stopped} stopped")
+        self.screen.tell(f"{len(self.facts.trespasses)} attempts, {stopped} stopped")
 
     def _look_again(self, operator: Operator) -> None:
         """Take the traces anew, now that all is quiet, and wait for the audit log."""

@@ -72,8 +72,8 @@ class Workspace(NamedTuple):
         """Who is told what, by which server."""
         return self.root / "channels"
 
-    def fill(self, ports: dict[str, int]) -> int:
-        """Copy the fleet and add what the demonstration needs; how many bots have no program."""
+    def fill(self, ports: dict[str, int]) -> list[str]:
+        """Copy the fleet and add what the demonstration needs; which bots have no program."""
         for name in ("rules", "graphs", "bots", "requirements"):
             skipped = shutil.ignore_patterns("__pycache__", ".*_cache")
             shutil.copytree(ROOT / name, self.root / name, ignore=skipped)
@@ -111,16 +111,17 @@ class Workspace(NamedTuple):
         program = (sys.executable, "-I", "-S", ROOT / "bots/security", "advisories")
         call(*program, HERE / "advisories", *where)
 
-    def _disable_what_has_no_program(self) -> int:
+    def _disable_what_has_no_program(self) -> list[str]:
         manifests = self.root.glob("bots/*/manifest.yaml")
         installed = {yaml.safe_load(path.read_text())["bot"] for path in manifests}
-        idle = 0
+        idle = []
         for path in self.root.glob("rules/bots/*.yaml"):
             text = path.read_text()
-            if yaml.safe_load(text)["bot"]["name"] not in installed:
+            name = yaml.safe_load(text)["bot"]["name"]
+            if name not in installed:
                 path.write_text(text.replace("enabled: true", "enabled: false", 1))
-                idle += 1
-        return idle
+                idle.append(name)
+        return sorted(idle)
 
 
 def _settings(ports: dict[str, int]) -> dict[str, object]:

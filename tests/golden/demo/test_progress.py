@@ -65,6 +65,47 @@ def test_a_line_is_busy_until_all_jobs_of_its_bot_have_ended() -> None:
     assert {row.name for row in found[1] if row.busy} == set()
 
 
+def test_what_goes_on_when_the_story_of_a_commit_ends_is_not_left_as_unfinished() -> None:
+    state = next(state for state in STATES if state["commit"] == "slow")
+    spans = [
+        {key: said for key, said in span.items() if key not in {"outcome", "ended_at"}}
+        if span.get("bot") in {"MonitorBot", "LintBot"}
+        else span
+        for span in state["spans"]
+        if span.get("type") != "alert.triggered"
+    ]
+    out = io.StringIO()
+    screen = Terminal(out, colors=False)
+    screen.show(spans, datetime.fromisoformat(state["now"]), "below")
+    busy = [line for line in out.getvalue().splitlines() if "…" in line[:4]]
+    assert [line.split()[1] for line in busy] == ["LintBot", "MonitorBot"]
+    screen.end()
+    *_, last = out.getvalue().split("\x1b[J")
+    lines = last.splitlines()
+    assert [line for line in lines if line.startswith("  …")] == []
+    watching = next(line for line in lines if "MonitorBot" in line)
+    assert watching.startswith("  · MonitorBot ")
+    assert watching.endswith(" goes on watching the new release")
+    assert lines[-1] == "  below"
+    shown = out.getvalue()
+    screen.end()
+    assert out.getvalue() == shown
+
+
+def test_an_account_keeps_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = io.StringIO()
+    line = f"{'who':9}  DeployBot: {'what was done and where ' * 4}"
+    Terminal(out, colors=False).tell(line)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[0].startswith("  who        DeployBot: what")
+    assert all(one.startswith("    ") for one in lines[1:])
+    out = io.StringIO()
+    Pipe(out).tell(line)
+    assert out.getvalue().splitlines() == [f"  {line}".rstrip()]
+
+
 def test_the_end_of_a_commit_names_who_ended_it() -> None:
     (slow,) = (state for state in STATES if state["commit"] == "slow")
     assert ending(slow["spans"]).startswith("withdrawn: 1-")
