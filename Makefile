@@ -82,7 +82,9 @@ generate: setup ## write the generated files anew
 
 tools: setup ## build the locked toolboxes of the bots (.lotabots/tools)
 	@$(RUN) lotabots tools verify >/dev/null 2>&1 || { \
-		printf 'setup  the locked toolboxes of the bots\n'; $(RUN) lotabots tools sync >/dev/null; }
+		printf 'setup  the locked toolboxes of the bots ... '; started=$$(date +%s); \
+		$(RUN) lotabots tools sync >/dev/null || { echo failed; exit 1; }; \
+		echo "$$(($$(date +%s) - started)) s"; }
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade for the newest versions)
 	@sh scripts/lock.sh $(LOCK)
