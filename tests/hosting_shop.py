@@ -96,8 +96,8 @@ class Answer(NamedTuple):
 
 def shop(environment: str, **more: Any) -> Hosted:  # noqa: ANN401 - attributes of Hosted
     """The sample service in an environment, on a free port."""
-    given = {"listen": f"127.0.0.1:{free_port()}", "health": "/healthz"} | more
-    return Hosted(service="shop", environment=environment, run="shop", **given)
+    given = {"run": "shop", "listen": f"127.0.0.1:{free_port()}", "health": "/healthz"} | more
+    return Hosted(service="shop", environment=environment, **given)
 
 
 class Hosting:
@@ -178,9 +178,9 @@ class Hosting:
         path = f"/services/shop/{environment}/releases"
         return await self.call(f"deploy-{environment}", "POST", path, body)
 
-    async def deploy(self, environment: str, *, version: str = "1") -> str:
+    async def deploy(self, environment: str, *, version: str = "1", start: str = "pass") -> str:
         """Release the sample and promote it; the release's name."""
-        made = await self.release(environment, version=version)
+        made = await self.release(environment, version=version, start=start)
         assert made.status == 201, made
         promoted = await self.promote(environment, made.said["release"])
         assert promoted.status == 200, promoted

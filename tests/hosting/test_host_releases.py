@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import stat
@@ -72,6 +73,21 @@ async def test_a_release_sees_its_variables_and_nothing_of_ours(
         said = (await host.get("staging", "/env")).said
         names = [name for name, _ in eval(said, {})]  # noqa: S307 - what our own sample says
         assert names == ["HOME", "LC_ALL", "PORT", "SHOP_CURRENCY", "TMPDIR", "TZ"]
+
+
+async def test_a_program_gets_its_arguments_and_its_port_among_them(
+    tmp_path: Path, hosting_sandbox: Sandbox
+):
+    services = (shop("staging", run="shop --port={port} a={port}:b {other}"),)
+    # The sample serves on PORT: here only its argument can have told it.
+    start = "global VERSION; VERSION = repr(sys.argv); os.environ['PORT'] = sys.argv[1][7:]"
+    async with hosting(tmp_path, hosting_sandbox, services) as host:
+        await host.deploy("staging", start=start)
+        said = (await host.get("staging", "/version")).said
+        script, first, second, third = ast.literal_eval(said)
+        port = first.removeprefix("--port=")
+        assert port.isdigit()
+        assert (script, second, third) == ("shop", f"a={port}:b", "{other}")
 
 
 async def test_a_second_release_leaves_the_first_running_as_a_spare(

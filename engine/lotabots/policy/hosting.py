@@ -78,7 +78,8 @@ class Door:
 class Hosted:
     """A service in an environment, as the operator configured it.
 
-    `run` is a console script of the wheel, `connections` how many the front has to one instance at
+    `run` is a console script of the wheel and its arguments, with one space between and
+    ``{port}`` for the port to serve on, `connections` how many the front has to one instance at
     once (fewer than `processes`, for it may take a thread for each), `capacity` the requests a
     second that one instance is meant to serve, `watch` the seconds for which a new release is
     looked at closely.

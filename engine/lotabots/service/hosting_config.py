@@ -44,10 +44,11 @@ _LISTEN: Final = name(
     re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):{_PORT}", re.ASCII),
     "write host and port, like `127.0.0.1:8101`",
 )
-_SCRIPT: Final = name(
-    "the name of a console script",
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII),
-    "write a name from the wheel's entry_points.txt",
+_RUN: Final = name(
+    "the name of a console script, with or without arguments",
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?: [!-~]{1,256}){0,32}", re.ASCII),
+    "write a name from the wheel's entry_points.txt, then its arguments with one space between",
+    longest=1024,
 )
 _HEALTH: Final = name(
     "the path of a health check",
@@ -114,7 +115,13 @@ _SERVICE: Final = Shape(
     "a service",
     "A program of a wheel that the host keeps running.",
     [
-        Key("run", "run", _SCRIPT, "console script of the wheel", required=True),
+        Key(
+            "run",
+            "run",
+            _RUN,
+            "console script of the wheel, and its arguments; `{port}` stands for the port",
+            required=True,
+        ),
         Key("health", "health", _HEALTH, "path that answers 200 when all is well; default `/`"),
         Key("memory", "memory", size(MIB, LARGEST), "bytes that one instance may use"),
         Key("processes", "processes", integer(1, 4096), "processes and threads of one instance"),

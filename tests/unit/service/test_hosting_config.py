@@ -151,6 +151,21 @@ def test_what_cannot_be_is_a_finding(tmp_path: Path, environment: str, found: tu
     assert found in said(tmp_path, text)[1]
 
 
+@pytest.mark.parametrize("run", ["shop --port={port} shop:app", "shop", "shop a"])
+def test_a_service_may_have_arguments(tmp_path: Path, run: str):
+    text = f"services: {{shop: {{run: '{run}', environments: {{live: {{listen: 'a:1'}}}}}}}}"
+    config, findings = said(tmp_path, text)
+    assert findings == []
+    assert [one.run for one in config.services] == [run]
+
+
+@pytest.mark.parametrize("run", ["shop  a", " shop", "shop ", "--port=1", "shop a\tb", "sh/op"])
+def test_words_are_separated_by_one_space(tmp_path: Path, run: str):
+    text = f'services: {{shop: {{run: "{run}", environments: {{live: {{listen: "a:1"}}}}}}}}'
+    (finding,) = said(tmp_path, text)[1]
+    assert finding[0].startswith("expected the name of a console script")
+
+
 @pytest.mark.parametrize(
     ("said_of_it", "processes", "connections"),
     [

@@ -46,8 +46,8 @@ _LARGEST_LIST: Final = 256 * 1024
 _OBJECT: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)\s*(?:\[.*\])?", re.ASCII)
 _BOOT: Final = (
     "import sys; from importlib import import_module; "
-    "folder, script, module, names = sys.argv[1:]; "
-    "sys.path.insert(0, folder); sys.argv[:] = [script]; "
+    "folder, script, module, names, *rest = sys.argv[1:]; "
+    "sys.path.insert(0, folder); sys.argv[:] = [script, *rest]; "
     "found = import_module(module); "
     "[found := getattr(found, name) for name in names.split('.')]; "
     "sys.exit(found())"
@@ -117,12 +117,13 @@ class Instance:
         await asyncio.wait([self._task])
 
 
-def program_of(folder: Path, script: str) -> Program:
-    """The console script `script` of the packages that are installed in `folder`.
+def program_of(folder: Path, run: str) -> Program:
+    """The console script of the packages in `folder` that `run` begins with.
 
     Raises:
         FailedError: none of them has it, or several have different ones.
     """
+    script = run.partition(" ")[0]
     found: set[tuple[str, str]] = set()
     for file in sorted(folder.glob("*.dist-info/entry_points.txt")):
         if file.stat().st_size > _LARGEST_LIST:
@@ -169,6 +170,7 @@ def _launch(hosted: Hosted, program: Program, sandbox: Sandbox) -> Instance:
     argv = (
         *(own_interpreter().program, "-I", "-S", "-B", "-u", "-c", _BOOT),
         *(str(program.folder), program.script, program.module, program.attribute),
+        *(word.replace("{port}", str(port)) for word in hosted.run.split(" ")[1:]),
     )
     try:
         run = sandbox.launcher.start(_policy(hosted, program, port), argv, level=sandbox.level)
