@@ -164,12 +164,29 @@ async def test_a_reconnected_client_holds_no_more_than_it_asked_for(nats_fleet: 
         await until(lambda n=breaks: client.is_connected and client.stats["reconnects"] == n)
         puller.forget()
         await until(lambda: len(puller._requests) == 1)
+    await settle(client)  # the last request is there
     while (await info(admin, WORK, "BuildBot"))["num_waiting"] != 1:
         pass
     await set_up(admin, (), (Consumer(WORK, "BuildBot", "lb.work.BuildBot", 6),))
     await queue(nats_fleet, 6)
     assert len(await asyncio.wait_for(waiting, PATIENCE_S)) == 1
     assert await out(admin, WORK, "BuildBot") == 1
+
+
+async def test_a_connection_is_unsettled_at_first_and_when_it_was_made_anew(
+    nats_fleet: NatsFleet,
+):
+    """Who has just begun knows as little as who came back which leases a dead server gave."""
+    puller = await nats_fleet.puller("runner", WORK, "BuildBot")
+    assert puller.unsettled(60)
+    assert not puller.unsettled(0)
+    nats_fleet.kill()
+    await nats_fleet.server.died()
+    await nats_fleet.server.start()
+    await queue(nats_fleet, 1)
+    before = asyncio.get_running_loop().time()
+    await take(puller, 1)
+    assert puller.unsettled(asyncio.get_running_loop().time() - before + 60)
 
 
 async def test_pulling_goes_on_after_the_server_crashed(nats_fleet: NatsFleet):

@@ -130,7 +130,7 @@ class Inlet(Protocol):
         ...
 
     def unsettled(self, seconds: float, /) -> bool:
-        """Whether the connection was made anew less than `seconds` ago.
+        """Whether the connection was made, or made anew, less than `seconds` ago.
 
         The server may have been killed then, and have forgotten which leases it gave: what it
         delivers again may be at work elsewhere.

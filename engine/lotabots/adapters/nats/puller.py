@@ -120,7 +120,7 @@ class Puller:
         await self._client.publish(delivery.reply, body)
 
     def unsettled(self, seconds: float, /) -> bool:
-        """Whether the connection was made anew less than `seconds` ago."""
+        """Whether the connection was made, or made anew, less than `seconds` ago."""
         return asyncio.get_running_loop().time() - self._renewed < seconds
 
     async def give_back(self) -> None:
@@ -138,8 +138,8 @@ class Puller:
         self._requests.clear()
         self._box = self._client.new_inbox()
         self._subscription = await self._client.subscribe(f"{self._box}.*", cb=self._on_message)
+        self._renewed = asyncio.get_running_loop().time()
         if old is not None:
-            self._renewed = asyncio.get_running_loop().time()
             await old.unsubscribe()
 
     async def _ask(self, wanted: int) -> None:
