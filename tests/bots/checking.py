@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -187,6 +188,12 @@ def rogue(
 def findings_with(bot: str, change: Callable[[str], str]) -> set[str]:
     """The codes of what `validate` says if the rules of `bot` were changed so."""
     return {one.code for one in run(load(_changed(bot, change))).diagnostics}
+
+
+def claiming(text: str, granted: str, *, instead: str) -> str:
+    """Rules by which the action for `granted` is for `instead`, which the scope claims, too."""
+    text = text.replace(f"capability: {granted}", f"capability: {instead}")
+    return re.sub(rf"(?m)^  - {re.escape(granted)}(?=\s)", rf"  - {instead}\n\g<0>", text)
 
 
 def _changed(bot: str, change: Callable[[str], str]) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bots.checking import Desk, desk, findings_with, rogue, toolbox, verdict_with
+from bots.checking import Desk, claiming, desk, findings_with, rogue, toolbox, verdict_with
 from executor.workshop import TOOLS
 from lotabots.policy.decision import Dispatch, Reject
 
@@ -50,9 +50,7 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     """Planes: proof (`validate` refuses the rules) and decision (the engine rejects the job)."""
 
     def change(text: str) -> str:
-        return text.replace("capability: build.execute", f"capability: {capability}").replace(
-            "  - build.execute ", f"  - {capability}\n  - build.execute "
-        )
+        return claiming(text, "build.execute", instead=capability)
 
     assert "LB301" in findings_with("BuildBot", change)
     verdict = verdict_with("BuildBot", change)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bots.checking import Desk, desk, findings_with, rogue, toolbox, verdict_with
+from bots.checking import Desk, claiming, desk, findings_with, rogue, toolbox, verdict_with
 from lotabots.policy.decision import Reject
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(capability: str, re
     def change(text: str) -> str:
         if capability == "code.modify.logic":  # the wider boundary would be named first
             text = re.sub("  - {deny: code.modify, .*\n", "", text)
-        return text.replace("capability: lint.run", f"capability: {capability}").replace(
-            "  - lint.run ", f"  - {capability}\n  - lint.run "
-        )
+        return claiming(text, "lint.run", instead=capability)
 
     assert "LB301" in findings_with("LintBot", change)
     verdict = verdict_with("LintBot", change)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from bots.checking import findings_with
+from bots.checking import claiming, findings_with
 from bots.monitoring import DEPLOYED, Post
 from deciding import NOW, raw_event, stamp_of
 from executor.workshop import ROOT
@@ -149,9 +149,7 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
                 for one in text.splitlines(keepends=True)
                 if "deny: system" not in one and "deny: remediate" not in one
             )
-        return text.replace("capability: monitor.anomalies", f"capability: {capability}").replace(
-            "  - monitor.anomalies ", f"  - {capability}\n  - monitor.anomalies "
-        )
+        return claiming(text, "monitor.anomalies", instead=capability)
 
     assert "LB301" in findings_with("MonitorBot", change)
     found = verdict("log.insight", "LogBot", INSIGHT, change)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bots.checking import findings_with
+from bots.checking import claiming, findings_with
 from bots.notifying import FAILED_BUILD, RULES, Office, Receiver, Servers, both, office
 from deciding import NOW, raw_event, stamp_of
 from executor.workshop import ROOT
@@ -151,9 +151,7 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     def change(text: str) -> str:
         if capability == "ticket.create":  # it implies a change of a system, which comes first
             text = "".join(one for one in text.splitlines(True) if "system.modify" not in one)
-        return text.replace("capability: notify.message", f"capability: {capability}").replace(
-            "  - notify.message\n", f"  - {capability}\n  - notify.message\n"
-        )
+        return claiming(text, "notify.message", instead=capability)
 
     assert "LB301" in findings_with("NotificationBot", change)
     found = verdict("message.requested", "cli.ann", ASKED, change)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bots.checking import Desk, desk, findings_with, rogue, toolbox, verdict_with
+from bots.checking import Desk, claiming, desk, findings_with, rogue, toolbox, verdict_with
 from lotabots.policy.decision import Reject
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def test_rules_that_grant_it_are_findings_and_are_not_obeyed(
     """Planes: proof (`validate` refuses the rules) and decision (the engine rejects the job)."""
 
     def change(text: str) -> str:
-        return text.replace("capability: security.scan.code", f"capability: {capability}").replace(
-            "  - security.scan.code ", f"  - {capability}\n  - security.scan.code "
-        )
+        return claiming(text, "security.scan.code", instead=capability)
 
     assert "LB301" in findings_with("SecurityBot", change)
     verdict = verdict_with("SecurityBot", change)
