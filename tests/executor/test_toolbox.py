@@ -74,6 +74,16 @@ def test_what_a_killed_build_left_behind_is_removed(tmp_path: Path):
     assert not left.exists()
 
 
+def test_a_toolbox_may_hold_programs_only(tmp_path: Path):
+    spec = Spec("x", b"# no packages\n", ("git",))
+    built = sync(spec, tmp_path / "tools", packages=tmp_path / "packages")
+    assert (list(built.packages.iterdir()), built.programs.keys()) == ([], {"git"})
+    assert not (tmp_path / "packages").exists()  # nothing was asked of any index
+    built.packages.chmod(0o755)
+    (built.packages / "new.py").touch()
+    assert changes(built) == ("packages/new.py was added",)
+
+
 def test_every_change_of_a_file_is_found(copied: Toolbox):
     (copied.packages / "build/__init__.py").write_text("import os")
     (copied.packages / "build/new.py").touch()

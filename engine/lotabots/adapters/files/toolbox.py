@@ -1,10 +1,11 @@
 """Toolboxes: the locked tools of bots, each built once, read-only, every file of it known.
 
-A toolbox is a folder of Python packages plus the programs of the host that it names. It is built
-from ``requirements/toolbox-NAME.txt`` (exact versions with hashes) and, if there is one,
-``requirements/toolbox-NAME.programs``; its digest is that of these two, of the Python version and
-of the platform, so the same digest means the same tools. Only wheels are taken: nothing of a
-package runs while it is installed. A manifest beside the packages holds the SHA-256 of each file.
+A toolbox is a folder of Python packages (there may be none) plus the programs of the host that it
+names. It is built from ``requirements/toolbox-NAME.txt`` (exact versions with hashes) and, if there
+is one, ``requirements/toolbox-NAME.programs``; its digest is that of these two, of the Python
+version and of the platform, so the same digest means the same tools. Only wheels are taken: nothing
+of a package runs while it is installed. A manifest beside the packages holds the SHA-256 of each
+file.
 """
 
 from __future__ import annotations
@@ -135,7 +136,9 @@ def _build(spec: Spec, part: Path, packages: Path) -> None:
     lock = part / "lock.txt"
     lock.write_bytes(spec.lock)
     target = part / "packages"
-    _install(spec, lock, target, packages)
+    target.mkdir()
+    if _has_packages(spec):
+        _install(spec, lock, target, packages)
     _drop_scripts(target / "bin")
     _compile(target)
     manifest = {
@@ -147,6 +150,12 @@ def _build(spec: Spec, part: Path, packages: Path) -> None:
         "files": dict(_files(target)),
     }
     (part / "manifest.json").write_bytes(_canonical(manifest) + b"\n")
+
+
+def _has_packages(spec: Spec) -> bool:
+    """Whether the lock names any: a toolbox may hold programs only, and needs no pip then."""
+    lines = spec.lock.decode().splitlines()
+    return any(line.strip() and not line.startswith("#") for line in lines)
 
 
 def _program(name: str, toolbox: str) -> dict[str, str]:
