@@ -30,6 +30,8 @@ help: ## list what can be made
 setup: ## make .venv ready (every other recipe does this by itself)
 	@sh scripts/setup.sh
 
+# Only what plays in it: `make tools` builds the toolboxes of all bots.
+demo: TOOLBOXES := build deploy lint security test
 demo: setup tools ## watch six commits on their way to production, and what becomes of each
 	@$(DEMO)
 
@@ -81,9 +83,9 @@ generate: setup ## write the generated files anew
 	@$(BOUNDARIES)
 
 tools: setup ## build the locked toolboxes of the bots (.lotabots/tools)
-	@$(RUN) lotabots tools verify >/dev/null 2>&1 || { \
+	@$(RUN) lotabots tools verify $(TOOLBOXES) >/dev/null 2>&1 || { \
 		printf 'setup  the locked toolboxes of the bots ... '; started=$$(date +%s); \
-		$(RUN) lotabots tools sync >/dev/null || { echo failed; exit 1; }; \
+		$(RUN) lotabots tools sync $(TOOLBOXES) >/dev/null || { echo failed; exit 1; }; \
 		echo "$$(($$(date +%s) - started)) s"; }
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (LOCK=--upgrade for the newest versions)

@@ -24,6 +24,7 @@ from workspace import (
     LOTABOTS,
     ROOT,
     SHOP,
+    TOOLBOXES,
     FailedError,
     call,
     free_ports,
@@ -101,13 +102,13 @@ class Story:
             FailedError: something does not happen, or not in time.
         """
         self._title("The rules, proved")
-        # Below the summary it names bots without a program; what becomes of them here, we say.
+        # Below the summary it names bots without a program; who does not play, we say.
         self.screen.tell(call(*LOTABOTS, "validate", "-C", ROOT).splitlines()[0])
         idle = self.workspace.fill(self._ports)
-        self.screen.tell(f"{len(idle)} without a program are disabled here: {', '.join(idle)}")
+        self.screen.tell(f"{len(idle)} that have no part are disabled here: {', '.join(idle)}")
         bots = len([*self.workspace.root.glob("rules/bots/*.yaml")])
         self.screen.tell(f"with IntruderBot, a hostile one that is added, they are {bots}")
-        call(*LOTABOTS, "tools", "sync", "-C", ROOT)
+        call(*LOTABOTS, "tools", "sync", "-C", ROOT, *TOOLBOXES)
         team = Team(self.workspace.bare, self.workspace.checkout, name=SHOP)
         team.begin()
         with self._people() as people:

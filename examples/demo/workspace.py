@@ -34,6 +34,12 @@ SHOP = "shop"
 CURRENCY = "EUR"
 """What only production sets."""
 
+CAST = ("build", "deploy", "lint", "monitor", "notification", "security", "test")
+"""The folders of the bots that play; the others are not installed here."""
+
+TOOLBOXES = ("build", "deploy", "lint", "security", "test")
+"""What they work with; the Makefile names the same."""
+
 WATCH_S = 90
 """How long MonitorBot stays with a new release; the default of ten minutes is too long to show."""
 
@@ -73,16 +79,16 @@ class Workspace(NamedTuple):
         return self.root / "channels"
 
     def fill(self, ports: dict[str, int]) -> list[str]:
-        """Copy the fleet and add what the demonstration needs; which bots have no program."""
-        for name in ("rules", "graphs", "bots", "requirements"):
-            skipped = shutil.ignore_patterns("__pycache__", ".*_cache")
+        """Copy the fleet and add what the demonstration needs; which bots have no part in it."""
+        skipped = shutil.ignore_patterns("__pycache__", ".*_cache")
+        for name in ("rules", "graphs", "requirements", *(f"bots/{one}" for one in CAST)):
             shutil.copytree(ROOT / name, self.root / name, ignore=skipped)
         self._add_intruder()
         self._date_advisories()
         self.state.mkdir(mode=0o700)
         (self.state / "tools").symlink_to(ROOT / ".lotabots/tools")
         (self.root / "lotabots.yaml").write_text(yaml.safe_dump(_settings(ports)), encoding="utf-8")
-        return self._disable_what_has_no_program()
+        return self._disable_what_is_not_installed()
 
     def settle(self, people: People) -> None:
         """Say where the people's servers are."""
@@ -111,7 +117,7 @@ class Workspace(NamedTuple):
         program = (sys.executable, "-I", "-S", ROOT / "bots/security", "advisories")
         call(*program, HERE / "advisories", *where)
 
-    def _disable_what_has_no_program(self) -> list[str]:
+    def _disable_what_is_not_installed(self) -> list[str]:
         manifests = self.root.glob("bots/*/manifest.yaml")
         installed = {yaml.safe_load(path.read_text())["bot"] for path in manifests}
         idle = []
