@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_FILES: Final = 20_000
 MAX_FILE_BYTES: Final = 4 * 2**20
 MAX_TOTAL_BYTES: Final = 256 * 2**20
+CHUNK: Final = 2**16
 DEEPEST: Final = 8
 """Folders inside one another below ``rules/``: more are a loop or a mistake."""
 
@@ -79,12 +80,20 @@ def _below(
 def _content(entry: os.DirEntry[str]) -> bytes:
     if not entry.is_file():
         raise _refusal(entry.path, "not an ordinary file", "remove it; rule files are files")
-    with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path per file costs more than the reading
-        data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        limit = f"larger than {MAX_FILE_BYTES // 2**20} MiB"
-        raise _refusal(entry.path, limit, "split the file, or move it out of the rules")
-    return data
+    # A file object, and a buffer of the largest size allowed, cost more than the reading.
+    file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while part := os.read(file, CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_FILE_BYTES:
+                limit = f"larger than {MAX_FILE_BYTES // 2**20} MiB"
+                raise _refusal(entry.path, limit, "split the file, or move it out of the rules")
+    finally:
+        os.close(file)
+    return b"".join(parts)
 
 
 def _refuse_outside(path: Path, true_root: Path) -> None:
