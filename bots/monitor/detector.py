@@ -1,9 +1,12 @@
 """Tells whether a release is worse than what was in service before it: values in, values out.
 
 Latency: the mean of at least `MIN_REQUESTS` requests is a sample. The baseline is an exponentially
-weighted mean and variance of samples (West, 1979). A sample is hot if it is more than `K` sigma
-above the mean; `HOLD` hot samples in a row are an anomaly. Errors: at least `MIN_ERRORS` of the
-requests of the last `WINDOW` intervals, and a share above that of the baseline (a p-chart).
+weighted mean and variance of samples (EWMA; West, 1979). A sample is hot if it is more than `K`
+sigma above the mean, which moves (a moving centre line; Montgomery and Mastrangelo, 1991), or more
+than `FAR` sigma above the mean that the watch began with, which does not (a Shewhart chart with the
+limits of phase I; Montgomery, Introduction to Statistical Quality Control). `HOLD` hot samples in a
+row are an anomaly. Errors: at least `MIN_ERRORS` of the requests of the last `WINDOW` intervals,
+and a share above that of the baseline, as it is now or as the watch began with (p-charts).
 Nothing is learned while anything is hot.
 """
 
@@ -14,6 +17,12 @@ from typing import NamedTuple
 
 K = 5.0
 """How many sigma above its baseline a value is odd."""
+
+FAR = 10.0
+"""How many sigma above the baseline that a watch began with: so much a slow change may add up to.
+
+More than `K`, since a machine that gets busy makes every release slower, and slowly as a rule.
+"""
 
 FLOOR_SHARE, FLOOR_S = 0.10, 0.0005
 """Sigma of latencies is at least this share of their mean, and this many seconds more."""
@@ -30,6 +39,9 @@ WINDOW = 20
 MIN_ERRORS = 5
 MARGIN = 0.05
 """A share of errors is odd only if it is so much above the baseline's."""
+
+FAR_MARGIN = 0.10
+"""The same, above the share of the baseline that a watch began with."""
 
 WARM_REQUESTS = 100
 MEMORY = 10_000
@@ -59,12 +71,17 @@ class Baseline(NamedTuple):
 
 
 class Watching(NamedTuple):
-    """Where a watch stands: of constant size, however long it lasts."""
+    """Where a watch stands: of constant size, however long it lasts.
+
+    `reference` is the baseline when the watch began or, if nothing was usual then, when it became
+    warm; it stays as it is from then on.
+    """
 
     baseline: Baseline = Baseline()
     window: tuple[tuple[int, int], ...] = ()
     partial: tuple[int, float] = (0, 0.0)
     hot: int = 0
+    reference: Baseline = Baseline()
 
 
 class Finding(NamedTuple):
@@ -76,6 +93,11 @@ class Finding(NamedTuple):
     baseline: float
 
 
+def begin(baseline: Baseline) -> Watching:
+    """A watch over a release that is held against `baseline`."""
+    return Watching(baseline, reference=baseline if _is_warm(baseline) else Baseline())
+
+
 def observe(watching: Watching, interval: Interval) -> tuple[Watching, Finding | None]:
     """One more interval: where the watch stands then, and what is wrong, if anything is.
 
@@ -84,21 +106,31 @@ def observe(watching: Watching, interval: Interval) -> tuple[Watching, Finding |
     """
     _check(interval)
     window = (*watching.window, (interval.requests, interval.errors))[-WINDOW:]
-    failing, finding = _errors(watching.baseline, window)
+    failing, finding = _errors(watching, window)
     sample, partial = _sample(watching.partial, interval)
-    slow = sample is not None and is_slow(watching.baseline, sample)
-    hot = watching.hot if sample is None else watching.hot + 1 if slow else 0
-    if finding is None and sample is not None and hot >= HOLD:
-        finding = Finding("latency-anomaly", "latency_mean_s", sample, watching.baseline.mean)
-    learned = watching.baseline
+    against = None if sample is None else slower_than(watching, sample)
+    hot = watching.hot if sample is None else 0 if against is None else watching.hot + 1
+    if finding is None and sample is not None and against is not None and hot >= HOLD:
+        finding = Finding("latency-anomaly", "latency_mean_s", sample, against.mean)
+    learned, reference = watching.baseline, watching.reference
     if not failing and not hot:
         learned = _learn(learned, interval, sample)
-    return Watching(learned, window, partial, hot), finding
+    if not _is_warm(reference) and _is_warm(learned):
+        reference = learned
+    return Watching(learned, window, partial, hot, reference), finding
 
 
-def is_slow(baseline: Baseline, sample: float) -> bool:
-    """Whether a mean latency is odd; never before the baseline is warm."""
-    return baseline.samples >= WARM and sample > baseline.mean + K * sigma(baseline)
+def usual(watching: Watching, *, well: bool) -> Baseline:
+    """What the next release is held against: of one that was not `well` to the end not this one."""
+    return watching.baseline if well or not _is_warm(watching.reference) else watching.reference
+
+
+def slower_than(watching: Watching, sample: float) -> Baseline | None:
+    """The baseline above which a mean latency is odd; None before any is warm, or if none is."""
+    for baseline, sigmas in ((watching.baseline, K), (watching.reference, FAR)):
+        if _is_warm(baseline) and sample > baseline.mean + sigmas * sigma(baseline):
+            return baseline
+    return None
 
 
 def sigma(baseline: Baseline) -> float:
@@ -106,10 +138,10 @@ def sigma(baseline: Baseline) -> float:
     return max(sqrt(baseline.variance), FLOOR_SHARE * baseline.mean + FLOOR_S)
 
 
-def error_limit(baseline: Baseline, requests: int) -> float:
+def error_limit(baseline: Baseline, requests: int, *, margin: float = MARGIN) -> float:
     """The share of `requests` that may fail before it is odd."""
     share = error_share(baseline)
-    return share + max(MARGIN, K * sqrt(share * (1 - share) / requests))
+    return share + max(margin, K * sqrt(share * (1 - share) / requests))
 
 
 def error_share(baseline: Baseline) -> float:
@@ -153,16 +185,29 @@ def _within(numbers: tuple[float, ...], most: float) -> None:
             raise ValueError(f"{one} is not between 0 and {most:g}")
 
 
-def _errors(baseline: Baseline, window: tuple[tuple[int, int], ...]) -> tuple[bool, Finding | None]:
+def _is_warm(baseline: Baseline) -> bool:
+    return baseline.samples >= WARM
+
+
+def _errors(watching: Watching, window: tuple[tuple[int, int], ...]) -> tuple[bool, Finding | None]:
     """Whether the share of errors is odd, and whether there are enough of them to say so."""
     requests = sum(one for one, _ in window)
     errors = sum(one for _, one in window)
-    if not errors or errors / requests <= error_limit(baseline, requests):
+    if not errors:
         return False, None
-    if errors < MIN_ERRORS:
-        return True, None
-    share = error_share(baseline)
-    return True, Finding("error-burst", "error_share", errors / requests, share)
+    against = _failing_more_than(watching, errors / requests, requests)
+    if against is None or errors < MIN_ERRORS:
+        return against is not None, None
+    return True, Finding("error-burst", "error_share", errors / requests, error_share(against))
+
+
+def _failing_more_than(watching: Watching, share: float, requests: int) -> Baseline | None:
+    if share > error_limit(watching.baseline, requests):
+        return watching.baseline
+    begun = watching.reference
+    if _is_warm(begun) and share > error_limit(begun, requests, margin=FAR_MARGIN):
+        return begun
+    return None
 
 
 def _sample(

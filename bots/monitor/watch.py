@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import detector
 from alerts import SHORT, Alert, load, memory, save
-from detector import Baseline, Interval, Watching
+from detector import Baseline, Interval
 from failure import DoorError, NothingError
 from prometheus import Counters
 from task import Line
@@ -30,7 +30,7 @@ MISSED = 20
 """Looks in a row for which the door may be away, less one."""
 
 SAVED = 20
-"""Looks after which the baseline is written down."""
+"""Looks after which the baseline is written down: what it was before, until the watch ends well."""
 
 
 def watch(task: Task, door: Door) -> Iterator[Line]:
@@ -56,10 +56,11 @@ class Watch:
         self._environment = task.payload["environment"]
         self._release = task.payload["active"]
         self._path = _path(task.state, self._service, self._environment)
-        self._watching = Watching(_baseline(self._path))
+        self._watching = detector.begin(_baseline(self._path))
         # Of a new release everything counts; a former one has counters from before.
         self._before = Counters() if task.payload["action"] == "deploy" else None
         self._unhealthy = 0
+        self._through = False
 
     def run(self, *, until: float) -> Alert | None:
         """What is wrong with the release; None when the time is over or another one is active.
@@ -96,6 +97,7 @@ class Watch:
                 return found
             if count % SAVED == 0:
                 self._save()
+        self._through = True
         return None
 
     def _see(self) -> tuple[Counters, Health] | None:
@@ -148,7 +150,7 @@ class Watch:
 
     def _save(self) -> None:
         self._path.parent.mkdir(exist_ok=True)
-        save(self._path, detector.dump(self._watching.baseline))
+        save(self._path, detector.dump(detector.usual(self._watching, well=self._through)))
 
 
 def _paces(until: float) -> Iterator[int]:

@@ -220,6 +220,14 @@ class Post:
         found: dict[str, Any] = json.loads(path.read_bytes())
         return found
 
+    def baseline(self, known: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """What it remembers as usual of the one service that it watched; first made `known`."""
+        (note,) = (self.workshop.folder / "state/MonitorBot/baselines").iterdir()
+        if known is not None:
+            note.write_text(json.dumps(known))
+        found: dict[str, Any] = json.loads(note.read_bytes())
+        return found
+
     def report(self, ran: Outcome, kind: str) -> bytes:
         """A file that a `health.reported` handed over."""
         reports = ran.payload("health.reported")["reports"]

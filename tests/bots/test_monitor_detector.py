@@ -92,7 +92,7 @@ def test_a_step_of_more_than_k_sigma_is_found_after_just_so_many_samples(
     base = watching.baseline
     step = base.mean + detector.K * detector.sigma(base) * more
     assume(step * FULL / FULL > base.mean + detector.K * detector.sigma(base))
-    after, said = watched([mean_of(step)] * detector.HOLD, watching)
+    after, said = watched([mean_of(step)] * detector.HOLD, watching._replace(reference=base))
     assert [one is not None for one in said] == [False] * (detector.HOLD - 1) + [True]
     assert said[-1][:2] == ("latency-anomaly", "latency_mean_s")
     assert said[-1].baseline == base.mean
@@ -119,6 +119,60 @@ def test_nothing_is_learned_while_it_is_hot(level: float, factors: list[float], 
     after, said = watched(seen, watching)
     assert not any(said)
     assert after.baseline == watching.baseline
+
+
+def ramp(start: float, end: float, samples: int) -> list[Any]:
+    """Samples that grow little by little, each far below `K` sigma above the one before."""
+    return [mean_of(start + (end - start) * count / samples) for count in range(samples)]
+
+
+def test_a_release_that_gets_slower_little_by_little_is_found_when_it_is_twice_as_slow():
+    before = warm([0.02] * 100).baseline
+    _, said = watched(ramp(0.02, 0.08, 1_000), detector.begin(before))
+    first = next(one for one in said if one is not None)
+    assert first[:2] == ("latency-anomaly", "latency_mean_s")
+    far = before.mean + detector.FAR * detector.sigma(before)
+    assert far < first.value < 1.05 * far
+    assert first.baseline == before.mean
+
+
+def test_a_release_that_fails_more_and_more_is_found():
+    before = detector.Baseline(100, 0.01, 0.0, 10_000, 50)
+    seen = [mean_of(0.01, requests=1_000, errors=count) for count in range(300)]
+    _, said = watched(seen, detector.begin(before))
+    first = next(one for one in said if one is not None)
+    assert (first.rule, first.baseline) == ("error-burst", 0.005)
+    assert 0.105 < first.value < 0.12
+
+
+def test_a_machine_that_gets_busy_and_calm_again_is_no_fault_of_a_release():
+    watching = detector.begin(warm([0.02] * 100).baseline)
+    there_and_back = [*ramp(0.02, 0.032, 300), *ramp(0.032, 0.02, 300)]
+    _, said = watched(there_and_back, watching)
+    assert not any(said)
+
+
+@given(noise, st.lists(intervals, max_size=60))
+def test_what_a_watch_began_with_stays(factors: list[float], seen: list[Any]):
+    before = warm(0.02 * factor for factor in factors).baseline
+    after, _ = watched(seen, detector.begin(before))
+    assert after.reference == before
+
+
+@given(st.integers(0, 3 * detector.WARM))
+def test_a_first_release_is_held_against_its_own_beginning(samples: int):
+    watching, _ = watched([mean_of(0.02)] * samples)
+    warmed, _ = watched([mean_of(0.02)] * min(samples, detector.WARM))
+    assert watching.reference == (warmed.baseline if samples >= detector.WARM else ((0,) * 5))
+
+
+def test_of_a_release_that_was_not_well_nothing_is_learned():
+    before = warm([0.02] * 100).baseline
+    after, _ = watched(ramp(0.02, 0.035, 300), detector.begin(before))
+    assert detector.usual(after, well=False) == before
+    assert detector.usual(after, well=True).mean > 0.025
+    first, _ = watched([mean_of(0.02)] * (detector.WARM - 1))
+    assert detector.usual(first, well=False) == first.baseline
 
 
 def test_one_slow_sample_among_others_is_not_said():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 def post(workshop: Workshop) -> Iterator[Post]:
     with a_post(workshop) as made:
         yield made
+
+
+def known_before(post: Post) -> dict[str, Any]:
+    """A service of which a note says that it takes 20 ms, and never fails."""
+    post.host.targets[:] = [target(watch_s=0)]
+    assert said(post.watch()) == []
+    return post.baseline({"samples": 100, "mean": 0.02, "variance": 0, "asked": 9000, "failed": 0})
 
 
 def test_a_steady_release_is_watched_to_the_end_and_nothing_said(post: Post):
@@ -83,6 +90,33 @@ def test_a_release_that_is_slower_than_the_one_before_is_found(post: Post):
     assert post.host.readings == 35
     assert (slow["release"], slow["fingerprint"]) == ("3-new", alert["fingerprint"])
     assert slow["alert_id"] == alert["alert_id"]  # nobody has said that it was over
+
+
+def test_a_release_that_gets_slower_little_by_little_is_found_and_teaches_nothing(post: Post):
+    """The service is known from a watch before; whatever the bad release does is not usual."""
+    usual = known_before(post)
+    post.host.targets[:] = [target(watch_s=600)]
+    known = post.host.readings
+    post.host.traffic = lambda reading: load(ms=20 * 1.1 ** (reading - known))
+    alert = post.watch().payload("alert.triggered")
+    assert alert["rule"] == "latency-anomaly"
+    assert alert["baseline"] == pytest.approx(0.02, rel=0.1)
+    assert post.baseline() == usual
+
+
+def test_a_release_whose_watch_is_not_over_teaches_nothing(post: Post):
+    usual = known_before(post)
+    post.host.targets[:] = [target(watch_s=600)]
+    known = post.host.readings
+    post.host.traffic = lambda _reading: load(ms=25)
+
+    def look(_path: str) -> None:
+        if post.host.readings >= known + 3:
+            post.host.targets[:] = [target(release="3-other", watch_s=600)]
+
+    post.host.look = look
+    assert said(post.watch()) == []
+    assert post.baseline() == usual
 
 
 def test_an_alert_about_a_release_is_over_when_another_one_is_in_service(post: Post):
