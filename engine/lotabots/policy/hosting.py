@@ -16,6 +16,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from lotabots.policy.doors import Door
+
 KEPT: Final = 5
 """Releases to go back to whose folders stay, besides those in use; and as many others."""
 
@@ -26,21 +28,6 @@ LISTED: Final = 50
 """Releases that a status shows at most."""
 
 _SHORT: Final = 12
-
-
-class Verb(StrEnum):
-    """What can be asked of the host."""
-
-    STATUS = "status"
-    RELEASE = "release"
-    START = "start"
-    CHECK = "check"
-    PROMOTE = "promote"
-    DISCARD = "discard"
-    SCALE = "scale"
-    TARGETS = "targets"
-    PROBE = "probe"
-    METRICS = "metrics"
 
 
 class State(StrEnum):
@@ -58,20 +45,6 @@ class State(StrEnum):
     """It was active and turned out bad; nobody can promote it again."""
 
     DISCARDED = "discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A way to the host, with its verbs; an empty `environment` means all."""
-
-    name: str
-    verbs: frozenset[Verb]
-    environment: str = ""
-
-    @property
-    def goes_back(self) -> bool:
-        """Whether this door promotes only what was promoted before; others only what was not."""
-        return Verb.START in self.verbs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,33 +145,6 @@ class Book:
     spare: str = ""
     instances: int = 0
     length: int = 0
-
-
-def doors(environments: Iterable[str]) -> tuple[Door, ...]:
-    """All doors of a host with these environments.
-
-    >>> [door.name for door in doors(["staging"])]
-    ['deploy-staging', 'rollback', 'monitor', 'scale']
-    """
-    deploy = frozenset({Verb.STATUS, Verb.RELEASE, Verb.CHECK, Verb.PROMOTE, Verb.DISCARD})
-    back = frozenset({Verb.STATUS, Verb.START, Verb.CHECK, Verb.PROMOTE})
-    look = frozenset({Verb.STATUS, Verb.TARGETS, Verb.PROBE, Verb.METRICS})
-    return (
-        *(Door(f"deploy-{name}", deploy, name) for name in sorted(set(environments))),
-        Door("rollback", back),
-        Door("monitor", look),
-        Door("scale", frozenset({Verb.STATUS, Verb.SCALE})),
-    )
-
-
-def closed(door: Door, verb: Verb, environment: str = "") -> str:
-    """Why `door` does not let `verb` through."""
-    if verb not in door.verbs:
-        open_for = ", ".join(sorted(door.verbs))
-        return f"the door `{door.name}` is not for `{verb}`; it is for {open_for}"
-    if door.environment and environment != door.environment:
-        return f"the door `{door.name}` is for `{door.environment}` only"
-    return ""
 
 
 def read(lines: Iterable[Line]) -> Book:

@@ -9,8 +9,8 @@ from lotabots.model.codec.collection import table
 from lotabots.model.codec.names import SLUG
 from lotabots.model.codec.scalar import prose
 from lotabots.model.codec.shape import Key
+from lotabots.policy.doors import doors
 from lotabots.policy.grant_form import valid_destination
-from lotabots.policy.hosting import doors
 from lotabots.service.folder import StateFolder
 
 if TYPE_CHECKING:

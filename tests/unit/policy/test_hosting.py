@@ -8,18 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lotabots.policy.doors import Door, Verb, closed, doors
 from lotabots.policy.hosting import (
     Book,
-    Door,
     Hosted,
     Line,
     Release,
     State,
-    Verb,
     add,
     back_from,
-    closed,
-    doors,
     listed,
     made_by,
     new_name,

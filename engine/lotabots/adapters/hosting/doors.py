@@ -22,9 +22,10 @@ from msgspec import Meta, Struct
 
 from lotabots.adapters.hosting.brake import Brake
 from lotabots.adapters.hosting.releases import Origin
-from lotabots.adapters.hosting.site import CHANGING, DeclinedError, Promotion
+from lotabots.adapters.hosting.replies import DeclinedError
+from lotabots.adapters.hosting.site import Promotion
 from lotabots.adapters.hosting.wording import short
-from lotabots.policy.hosting import Verb, closed
+from lotabots.policy.doors import CHANGING, Verb, closed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from lotabots.adapters.hosting.host import Host
     from lotabots.adapters.hosting.site import Site
-    from lotabots.policy.hosting import Door
+    from lotabots.policy.doors import Door
 
     _Answer = Callable[["_Visit"], Awaitable[web.Response]]
     _Body = TypeVar("_Body", bound=Struct)

@@ -19,8 +19,9 @@ from lotabots.adapters.hosting.doors import Doorway
 from lotabots.adapters.hosting.instances import CHECK_S
 from lotabots.adapters.hosting.measures import Where, prometheus
 from lotabots.adapters.hosting.releases import HOSTING, PRIVATE, HostError, Shelf, incoming
-from lotabots.adapters.hosting.site import DeclinedError, Site
-from lotabots.policy.hosting import doors
+from lotabots.adapters.hosting.replies import DeclinedError
+from lotabots.adapters.hosting.site import Site
+from lotabots.policy.doors import doors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -17,30 +17,21 @@ from lotabots.adapters.hosting.instances import FailedError, program_of, start
 from lotabots.adapters.hosting.limits import Limits
 from lotabots.adapters.hosting.pool import Pool
 from lotabots.adapters.hosting.releases import Shelf, UnfitError
+from lotabots.adapters.hosting.replies import DeclinedError, Running, promoted, status
 from lotabots.policy import hosting
-from lotabots.policy.hosting import State, Verb
+from lotabots.policy.hosting import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lotabots.adapters.executor.executor import Sandbox
     from lotabots.adapters.hosting.instances import Instance
     from lotabots.adapters.hosting.releases import Origin
-    from lotabots.policy.hosting import Book, Door, Hosted, Release
+    from lotabots.policy.doors import Door
+    from lotabots.policy.hosting import Book, Hosted, Release
 
 log = logging.getLogger(__name__)
 
 CANDIDATES: Final = 3
 """Candidates that run at once; the oldest is stopped for a fourth."""
-
-
-class DeclinedError(Exception):
-    """The host does not do that; `status` is the one of HTTP, `log` the end of a program's."""
-
-    def __init__(self, status: int, message: str, *, log: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.log = log
 
 
 class Promotion(NamedTuple):
@@ -118,19 +109,7 @@ class Site:
 
     def status(self) -> dict[str, Any]:
         """What there is and what runs."""
-        book, running = self.book, self.running
-        return {
-            "service": self.hosted.service,
-            "environment": self.hosted.environment,
-            "active": book.active or None,
-            "instances": self.instances,
-            "wanted": hosting.wanted(self.hosted, book),
-            "bounds": {"min": self.hosted.least, "max": self.hosted.most},
-            "health": self.hosted.health,
-            "listen": self.hosted.listen,
-            "back": hosting.back_from(book, book.active) or None,
-            "releases": [_row(one, book, running) for one in hosting.listed(book)],
-        }
+        return status(self.hosted, self.book, Running(self.running, self.instances))
 
     def summary(self) -> dict[str, Any]:
         """What is active, how much of it runs, and what its history is known by."""
@@ -201,7 +180,7 @@ class Site:
             if refusal and not repeated:
                 raise DeclinedError(409, refusal)
             if before == wish.release:
-                return _promoted(before, self.book.spare or wish.withdraw)
+                return promoted(before, self.book.spare or wish.withdraw)
             pool = self._pools[wish.release]
             await _grow(pool, hosting.wanted(self.hosted, self.book))
             return await to_the_end(self._switch(pool, wish, before))
@@ -287,7 +266,7 @@ class Site:
         drained = clock()
         await self._settle()
         await asyncio.to_thread(self.shelf.prune, self.running)
-        return _promoted(wish.release, before, switched - began, drained - switched)
+        return promoted(wish.release, before, switched - began, drained - switched)
 
     async def _settle(self) -> None:
         """After a promotion: one instance stays of the spare, none of what was withdrawn."""
@@ -351,12 +330,6 @@ class Site:
         return known is not None and known.withdrawn is not None
 
 
-CHANGING: Final = frozenset(
-    {Verb.RELEASE, Verb.START, Verb.PROMOTE, Verb.DISCARD, Verb.SCALE},
-)
-"""Verbs that change something, and so are recorded."""
-
-
 async def _grow(pool: Pool, number: int) -> None:
     """Bring a pool to at least `number` instances that run at this moment."""
     text = "not all instances come up, so nothing was changed"
@@ -366,27 +339,3 @@ async def _grow(pool: Pool, number: int) -> None:
         raise DeclinedError(503, f"{text}: {error}", log=error.log) from error
     if len(pool.instances) < number:
         raise DeclinedError(503, f"{text}: one has just ended; check it and ask again")
-
-
-def _promoted(
-    active: str, previous: str, switch_s: float = 0.0, drain_s: float = 0.0
-) -> dict[str, Any]:
-    return {
-        "active": active,
-        "previous": previous or None,
-        "switch_ms": round(switch_s * 1000, 3),
-        "drain_ms": round(drain_s * 1000, 3),
-    }
-
-
-def _row(one: Release, book: Book, running: frozenset[str]) -> Mapping[str, Any]:
-    return {
-        "release": one.name,
-        "state": hosting.state(book, one.name, running).value,
-        "promoted": bool(one.order),
-        "artifact": one.artifact,
-        "change": one.change,
-        "job": one.job,
-        "at": one.at,
-        "reason": one.withdrawn or one.discarded,
-    }
