@@ -155,6 +155,18 @@ CODE = ("change.pushed", "change.created")
     pytest.param(
         "MonitorBot", DEPLOYMENT, marks=pytest.mark.boundary("MonitorBot", "deploy", plane="broker")
     ),
+    pytest.param(
+        "IncidentBot", ("incident.resolved", "alert.acknowledged", "alert.resolved"),
+        marks=pytest.mark.boundary("IncidentBot", "incident.resolve", plane="broker"),
+    ),
+    pytest.param(
+        "IncidentBot", DEPLOYMENT,
+        marks=pytest.mark.boundary("IncidentBot", "deploy", plane="broker"),
+    ),
+    pytest.param(
+        "IncidentBot", ("scale.requested", "migration.approved", "recovery.approved"),
+        marks=pytest.mark.boundary("IncidentBot", "system.modify", plane="broker"),
+    ),
 ])  # fmt: skip
 async def test_a_bot_with_its_own_credentials_cannot(
     whole_fleet: NatsFleet, name: str, events: tuple[str, ...]
