@@ -41,6 +41,14 @@ def lotabots(root: Path, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def refusal(root: Path, *words: str) -> str:
+    """Why a command does nothing."""
+    command = [sys.executable, "-m", "lotabots", *words, "-C", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
+
+
 async def url_of(root: Path) -> str:
     """Where the service is, once it says so."""
 
@@ -81,6 +89,18 @@ async def test_a_host_in_a_process_of_its_own_is_on_record_and_in_the_status(
         ]
         assert await ended(host, signal.SIGTERM) == 0
         assert await nothing_of(root)
+        line = lotabots(root, "logs", "shop", "staging").splitlines()[0]
+        assert line.split(" ")[1] == release
+        assert "GET /healthz" in line
+        assert refusal(root, "logs", "shop") == (
+            "error: `shop` is hosted in `production`, `staging`; name one of them\n"
+        )
+        assert refusal(root, "logs", "shop", "live") == (
+            "error: `shop` is not hosted in `live`, only in `production`, `staging`\n"
+        )
+        assert refusal(root, "logs", "blog") == (
+            "error: `blog` is not hosted here; lotabots.yaml has `shop`\n"
+        )
         assert lotabots(root, "status").splitlines()[-1].endswith("no host runs")
         async with Watcher(root) as watcher:
             await watcher.start(url)

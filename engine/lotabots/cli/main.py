@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "status": "Say what the running service has done and has to do.",
     "trace": "Draw what an event led to, as a waterfall.",
     "why": "Say what was decided about an event, by which rule.",
+    "logs": "Show what the instances of a hosted service wrote.",
     "dlq": "List, show and redrive dead letters.",
     "nats": "Print the configuration that a nats-server needs for this fleet.",
     "audit": "Verify, prove and show the audit log.",

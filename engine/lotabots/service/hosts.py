@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.adapters.clock import SystemClock
-from lotabots.adapters.hosting.releases import incoming
 from lotabots.runtime.ports import Outgoing
+from lotabots.service.granted import secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -74,7 +74,7 @@ def host_of(config: ServiceConfig, sandbox: Sandbox, records: Records) -> Host:
     # Imported where something is hosted: it takes a quarter of a second.
     from lotabots.adapters.hosting.host import Host, Plan  # noqa: PLC0415
 
-    plan = Plan(config.services, config.targets)
+    plan = Plan(config.services, config.targets, secrets())
     state = config.state.absolute()
     return Host(state, plan, sandbox=sandbox, clock=SystemClock(), record=records)
 
@@ -94,15 +94,6 @@ async def hosted_now(config: ServiceConfig) -> list[dict[str, Any]]:
         for one in config.services
     )
     return [{key: row[key] for key in SHOWN} for row in rows]
-
-
-def incoming_places(config: ServiceConfig) -> dict[str, Path]:
-    """The places ``releases:ENVIRONMENT``, where a job may put the tree of a new release."""
-    environments = sorted({one.environment for one in config.services})
-    places = {f"releases:{one}": incoming(config.state, one) for one in environments}
-    for place in places.values():
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return places
 
 
 async def _ask(doors: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ that keeps neither gets an executor that refuses every job and says why.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from lotabots.adapters.sandbox.launch import Launcher
 from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level, RefusedError
 from lotabots.service.folder import StateFolder
-from lotabots.service.hosts import incoming_places
+from lotabots.service.granted import hosting_places, secrets
 from lotabots.service.relay_config import relays
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from lotabots.adapters.sandbox.probe import Finding
     from lotabots.service.config import ServiceConfig
     from lotabots.service.workspace import Workspace
-
-SECRET_PREFIX = "LOTABOTS_SECRET_"  # noqa: S105 - the name of variables, not a secret
-"""Variables of the service's environment that hold secrets which grants may name."""
 
 
 @contextmanager
@@ -52,8 +48,8 @@ def executor_of(workspace: Workspace, config: ServiceConfig, sandbox: Sandbox) -
         jobs=folder.jobs,
         state=folder.root / "bots",
         repositories=config.repositories,
-        places={**incoming_places(config), **config.places},
-        secrets=_secrets(),
+        places={**hosting_places(config), **config.places},
+        secrets=secrets(),
         relays=relays(config),
     )
     blobs = BlobStore(folder.blobs)
@@ -67,11 +63,3 @@ def proved(level: Level) -> tuple[Launcher | None, Finding]:
     except (RefusedError, OSError):
         return None, probe(level)
     return launcher, probe(level, launcher=launcher)
-
-
-def _secrets() -> dict[str, str]:
-    return {
-        name.removeprefix(SECRET_PREFIX).lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(SECRET_PREFIX)
-    }

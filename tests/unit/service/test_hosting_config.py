@@ -10,7 +10,7 @@ from lotabots.model.load import load
 from lotabots.policy.hosting import Hosted, Target
 from lotabots.service.config import ServiceConfig, read_config
 from lotabots.service.hosting_config import unknown_environments
-from lotabots.service.hosts import incoming_places
+from lotabots.service.granted import hosting_places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,13 +256,19 @@ def test_an_environment_is_one_that_events_name_where_they_list_them(tmp_path: P
     assert problems("string", config) == []
 
 
-def test_each_environment_has_a_place_for_the_trees_of_new_releases(tmp_path: Path):
+def test_hosting_makes_places_for_the_trees_of_new_releases_and_for_logs(tmp_path: Path):
     places = '{staging: {listen: "h:1"}, production: {listen: "h:2"}}'
     services = "{run: s, environments: PLACES}".replace("PLACES", places)
     more = services.replace("h:", "i:")
     config, _ = said(tmp_path, f"services: {{shop: {services}, blog: {more}}}")
-    assert incoming_places(config) == {
-        f"releases:{one}": tmp_path / ".lotabots/hosting" / one / "incoming"
-        for one in ("staging", "production")
+    assert hosting_places(config) == {
+        "releases:staging": tmp_path / ".lotabots/hosting/staging/incoming",
+        "releases:production": tmp_path / ".lotabots/hosting/production/incoming",
+        "logs": tmp_path / ".lotabots/logs",
     }
-    assert all(place.is_dir() for place in incoming_places(config).values())
+    assert all(place.is_dir() for place in hosting_places(config).values())
+
+
+def test_where_nothing_is_hosted_there_are_no_logs_to_read(tmp_path: Path):
+    config, _ = said(tmp_path, "targets: {docs: {url: 'http://h:3'}}")
+    assert hosting_places(config) == {}

@@ -17,7 +17,7 @@ from lotabots.adapters.sandbox.report import Report, from_entries
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from lotabots.adapters.executor.output import Lines, Log
+    from lotabots.adapters.executor.output import Lines
     from lotabots.adapters.sandbox.launch import Run
 
     _Result = TypeVar("_Result")
@@ -30,12 +30,12 @@ async def converse(
     document: bytes,
     *,
     lines: Lines,
-    log: Log,
     on_line: Callable[[bytes], Awaitable[None]],
+    on_log: Callable[[bytes], Awaitable[None]],
 ) -> Report:
-    """Give `document` to the run, its lines to `on_line`, its standard error to `log`.
+    """Give `document` to the run, its lines to `on_line`, its standard error to `on_log`.
 
-    However this ends, no process of the run is left. An exception of `on_line` and a cancellation
+    However this ends, no process of the run is left. An exception of either and a cancellation
     end the run first.
     """
     for fd in (run.stdin, run.stdout, run.stderr, run.control.fileno()):
@@ -44,7 +44,7 @@ async def converse(
     talk = [
         asyncio.ensure_future(_feed(run, document)),
         asyncio.ensure_future(_read_lines(run.stdout, lines, on_line)),
-        asyncio.ensure_future(_read_log(run.stderr, log)),
+        asyncio.ensure_future(_read_log(run.stderr, on_log)),
     ]
     try:
         await _all(talk)
@@ -113,9 +113,9 @@ async def _read_lines(fd: int, lines: Lines, on_line: Callable[[bytes], Awaitabl
         await on_line(line)
 
 
-async def _read_log(fd: int, log: Log) -> None:
+async def _read_log(fd: int, on_log: Callable[[bytes], Awaitable[None]]) -> None:
     while chunk := await _read(fd):
-        log.feed(chunk)
+        await on_log(chunk)
 
 
 async def _drain(fd: int) -> None:

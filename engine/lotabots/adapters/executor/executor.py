@@ -135,8 +135,8 @@ class SandboxExecutor:
             run,
             prepared.document,
             lines=Lines(MAX_LINE),
-            log=log,
             on_line=lambda line: on_line(secrets.mask(line), keep),
+            on_log=log.take,
         )
         text = log.text(secrets)
         kept = await asyncio.to_thread(self._blobs.put_bytes, text) if text else None

@@ -30,6 +30,11 @@ class Secrets:
         # The longest first, so that no piece of one is left over.
         self._needles = sorted(needles.items(), key=lambda item: -len(item[0]))
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest that is masked."""
+        return len(self._needles[0][0]) if self._needles else 0
+
     def mask(self, data: bytes) -> bytes:
         """`data` without the secrets."""
         for needle, name in self._needles:
@@ -90,6 +95,10 @@ class Log:
             gone = len(self._tail.popleft())
             self._kept -= gone
             self._dropped += gone
+
+    async def take(self, chunk: bytes) -> None:
+        """Add `chunk`, for whoever reads a stream; never waits."""
+        self.feed(chunk)
 
     def text(self, secrets: Secrets) -> bytes:
         """What is kept, masked. Lines that were cut are left out: half a secret has no mask."""

@@ -10,13 +10,16 @@ import asyncio
 import contextlib
 import fcntl
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from lotabots.adapters.executor.output import Secrets
 from lotabots.adapters.hosting.asking import ask
 from lotabots.adapters.hosting.descriptors import limits_of
 from lotabots.adapters.hosting.doors import Doorway
 from lotabots.adapters.hosting.instances import CHECK_S
+from lotabots.adapters.hosting.journal import LOGS, Journals
 from lotabots.adapters.hosting.measures import Where, prometheus
 from lotabots.adapters.hosting.releases import HOSTING, PRIVATE, HostError, Shelf, incoming
 from lotabots.adapters.hosting.replies import DeclinedError
@@ -38,10 +41,11 @@ DOORS: Final = "doors"
 
 
 class Plan(NamedTuple):
-    """What to host and what else to look at."""
+    """What to host and what else to look at; no log shows the values of `secrets`."""
 
     services: Sequence[Hosted]
     targets: Sequence[Target] = ()
+    secrets: Mapping[str, str] = MappingProxyType({})
 
 
 class Host:
@@ -133,9 +137,10 @@ class Host:
             folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
         self._stack.callback(os.close, _lock(home))
         limits = limits_of(len(self.plan.services))
+        journals = await self._stack.enter_async_context(self._journals())
         for hosted in self.plan.services:
             shelf = await asyncio.to_thread(self._shelf, hosted)
-            site = Site(hosted, shelf, self._sandbox, limits)
+            site = Site(hosted, shelf, self._sandbox, journals, limits)
             self.sites[hosted.service, hosted.environment] = site
             self._stack.push_async_callback(site.stop)
         await asyncio.gather(*(self._open(site) for site in self.sites.values()))
@@ -145,6 +150,10 @@ class Host:
             await doorway.open(self.door(door.name))
         self._stack.callback(self._note, "stopped")
         self._note("started")
+
+    def _journals(self) -> Journals:
+        secrets = Secrets(self.plan.secrets)
+        return Journals(self.state / LOGS, clock=self._clock, secrets=secrets)
 
     def _note(self, verb: str) -> None:
         """Put on record what runs, and what the histories say: a line that is missing shows."""

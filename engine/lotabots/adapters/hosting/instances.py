@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from lotabots.adapters.executor.executor import Sandbox
     from lotabots.adapters.hosting.asking import Asked
+    from lotabots.adapters.hosting.journal import Journal, Pen
+    from lotabots.adapters.sandbox.launch import Run
     from lotabots.adapters.sandbox.report import Report
     from lotabots.policy.hosting import Hosted
 
@@ -38,7 +40,7 @@ TAIL: Final = 4096
 _PAUSE_S: Final = 0.02
 _PORT_TRIES: Final = 5
 _FASTEST: Final = 4 * 1024 * 1024
-"""Bytes of standard output that are read in a second; a program that prints more waits."""
+"""Bytes of each stream that are read in a second; a program that writes more waits."""
 
 _FOR_EVER: Final = 2**40
 _ENV: Final = {"HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC"}  # noqa: S108 - the sandbox's own
@@ -141,14 +143,14 @@ def program_of(folder: Path, run: str) -> Program:
     return Program(folder, script, module, attribute)
 
 
-async def start(hosted: Hosted, program: Program, sandbox: Sandbox) -> Instance:
-    """Start an instance and wait until it answers.
+async def start(hosted: Hosted, program: Program, sandbox: Sandbox, journal: Journal) -> Instance:
+    """Start an instance that writes into `journal`, and wait until it answers.
 
     Raises:
         FailedError: it ended, or gave no answer in time; then nothing of it is left.
     """
     for last in range(_PORT_TRIES - 1, -1, -1):
-        instance = _launch(hosted, program, sandbox)
+        instance = _launch(hosted, program, sandbox, journal)
         try:
             await _until_up(instance, hosted)
         except FailedError as error:
@@ -163,7 +165,7 @@ async def start(hosted: Hosted, program: Program, sandbox: Sandbox) -> Instance:
     raise AssertionError("the last try returns or raises")
 
 
-def _launch(hosted: Hosted, program: Program, sandbox: Sandbox) -> Instance:
+def _launch(hosted: Hosted, program: Program, sandbox: Sandbox, journal: Journal) -> Instance:
     if sandbox.launcher is None:
         raise FailedError(f"no sandbox: {sandbox.problem}")
     port = _free_port()
@@ -177,13 +179,30 @@ def _launch(hosted: Hosted, program: Program, sandbox: Sandbox) -> Instance:
     except (RefusedError, ValueError) as error:
         raise FailedError(str(error)) from error
     log = Log()
+    talk = _listen(run, log, (journal.pen(port), journal.pen(port)))
+    return Instance(port, log, asyncio.create_task(talk))
 
-    async def note(piece: bytes) -> None:
+
+async def _listen(run: Run, log: Log, pens: tuple[Pen, Pen]) -> Report:
+    """Take what the instance writes, until it ends."""
+
+    async def note(piece: bytes, pen: Pen) -> None:
         log.feed(piece)
+        pen.feed(piece)
         await asyncio.sleep(len(piece) / _FASTEST)
 
-    talk = converse(run, b"", lines=_Pieces(0), log=log, on_line=note)
-    return Instance(port, log, asyncio.create_task(talk))
+    out, error = pens
+    try:
+        return await converse(
+            run,
+            b"",
+            lines=_Pieces(0),
+            on_line=lambda piece: note(piece, out),
+            on_log=lambda piece: note(piece, error),
+        )
+    finally:
+        for pen in pens:
+            pen.end()
 
 
 def _policy(hosted: Hosted, program: Program, port: int) -> KernelPolicy:

@@ -24,6 +24,7 @@ from lotabots.policy.hosting import State
 if TYPE_CHECKING:
     from lotabots.adapters.executor.executor import Sandbox
     from lotabots.adapters.hosting.instances import Instance
+    from lotabots.adapters.hosting.journal import Journals
     from lotabots.adapters.hosting.releases import Origin
     from lotabots.policy.doors import Door
     from lotabots.policy.hosting import Book, Hosted, Release
@@ -50,6 +51,7 @@ class Site:
     hosted: Hosted
     shelf: Shelf
     sandbox: Sandbox
+    journals: Journals
     limits: Limits = field(default_factory=Limits)
     front: Front = field(init=False)
     _pools: dict[str, Pool] = field(default_factory=dict)
@@ -307,10 +309,12 @@ class Site:
         await self.front.switch(pool.upstreams if pool is not None else ())
 
     def _pool(self, release: str) -> Pool:
+        journal = self.journals.journal(self.hosted.service, self.hosted.environment, release)
+
         async def begin() -> Instance:
             folder = self.shelf.place(release)
             program = await asyncio.to_thread(program_of, folder, self.hosted.run)
-            return await start(self.hosted, program, self.sandbox)
+            return await start(self.hosted, program, self.sandbox, journal)
 
         async def changed() -> None:
             if release == self.book.active and release in self._pools:
