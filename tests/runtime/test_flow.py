@@ -172,4 +172,4 @@ async def _ran(service: Running, bot: str, times: int) -> bool:
 
 async def _is(service: Running, bot: str, phase: str) -> bool:
     said = (await service.ask("status"))["ok"]
-    return bool(said["breakers"].get(bot, "closed") == phase)
+    return bool(said["bots"][bot]["breaker"] == phase)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-import uuid
-from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lotabots.cli.options import fail, root_at, workspace_option
-from lotabots.cli.service import folder_of, operator
+from lotabots.cli.options import fail, workspace_option
+from lotabots.cli.sending import check_payload, declared_type, deliver, envelope_of, may_send
 from lotabots.service.config import user_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lotabots.model.event import EventType
-
-MISFIT: Final = 1
-EVENTS: Final = "rules/events.yaml"
 
 
 @click.command("emit")
@@ -64,56 +55,18 @@ def command(  # noqa: PLR0913 - one for each option
     Exit codes: 0 accepted, 1 the payload does not fit its type, 2 usage or configuration.
     """
     sender = source or user_source()
-    declared = None if unchecked else _declared(workspace, event_type)
+    declared = None if unchecked else declared_type(workspace, event_type)
     text = _text(payload, declared)
     content = _decoded(text)
-    if declared is not None and _may_send(declared, sender):
-        _check(declared, text)
-    envelope: dict[str, Any] = {
-        "id": event_id or str(uuid.uuid4()),  # noqa: TID251 - the edge makes ids
-        "timestamp": datetime.now(UTC).isoformat(),  # noqa: TID251 - the edge reads the clock
-        "source": sender,
-        "destination": destination,
-        "type": event_type,
-        "payload": content,
-        "priority": priority,
-    }
+    if declared is not None and may_send(declared, sender):
+        check_payload(declared, text, cure="`--unchecked` sends it as it is")
+    envelope = envelope_of(event_type, content, source=sender, event_id=event_id)
+    envelope |= {"destination": destination, "priority": priority}
     if correlation_id is not None:
         envelope["correlation_id"] = correlation_id
     if not envelope["id"].isprintable():
         fail("an id is printable text")
-    asyncio.run(_send(workspace, envelope, declared))
-    ident: str = envelope["id"]
-    click.echo(ident)
-    # Standard output is the id alone, for scripts.
-    click.echo(f"accepted; `lotabots why {quote(ident)}` says what was decided", err=True)
-
-
-def _declared(workspace: Path | None, name: str) -> EventType | None:
-    """What the rules say about events of that type; None if their catalogue cannot be read."""
-    from lotabots.adapters.files.workspace import (  # noqa: PLC0415 - not for `--help`
-        WorkspaceError,
-        read_workspace,
-    )
-    from lotabots.model.load import load  # noqa: PLC0415
-
-    try:
-        fleet = load(read_workspace(root_at(workspace))).fleet
-    except WorkspaceError as error:
-        fail(str(error))
-    if name not in fleet.events and EVENTS not in fleet.broken:
-        _unknown(name, fleet.events)
-    return fleet.events.get(name)
-
-
-def _unknown(name: str, known: Iterable[str]) -> NoReturn:
-    from lotabots.cli.near import did_you_mean, near  # noqa: PLC0415 - only on the way out
-
-    found = near(name, known, cutoff=0.6)
-    fail(
-        f"no such event: `{name}`; "
-        + (did_you_mean(found) if found else f"all that can happen stands in {EVENTS}")
-    )
+    deliver(workspace, envelope, declared)
 
 
 def _text(given: str | None, declared: EventType | None) -> str:
@@ -154,54 +107,3 @@ def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         fail(f"the payload is not JSON: {error}")
-
-
-def _may_send(declared: EventType, source: str) -> bool:
-    from lotabots.model.names import matches  # noqa: PLC0415 - not for `--help`
-
-    return any(matches(pattern, source) for pattern in declared.emitters)
-
-
-def _check(declared: EventType, text: str) -> None:
-    """End with 1 if the payload is not what the rules of this workspace declare."""
-    from lotabots.policy.payload import PayloadError, Readers  # noqa: PLC0415 - not for `--help`
-
-    try:
-        Readers().reader(declared.payload).read(text.encode())
-    except (PayloadError, UnicodeEncodeError) as error:
-        place = "" if str(error).startswith("`payload") else "`payload`: "
-        fail(
-            f"the payload does not fit `{declared.name}`: {place}{error}\n"
-            f"help: `lotabots explain {declared.name}` lists its members; "
-            "`--unchecked` sends it as it is",
-            MISFIT,
-        )
-
-
-async def _send(
-    workspace: Path | None, envelope: dict[str, Any], declared: EventType | None
-) -> None:
-    from lotabots.adapters.nats.publisher import Publisher  # noqa: PLC0415 - asyncio is heavy
-    from lotabots.runtime.ports import BusError, Outgoing  # noqa: PLC0415
-
-    source, kind = envelope["source"], envelope["type"]
-    client = await operator(folder_of(workspace), source)
-    try:
-        publisher = Publisher(client, timeout=3.0)
-        await publisher.start()
-        await publisher.publish(Outgoing(f"ev.{kind}", json.dumps(envelope).encode()))
-    except BusError as error:
-        if client.last_error is None:
-            fail(f"the server did not answer: {error}")
-        fail(
-            f"the server refused the event: `{source}` may not send `{kind}`"
-            f"{_who_may(declared, source)} (see `lotabots explain {kind}`)"
-        )
-    finally:
-        await client.close()
-
-
-def _who_may(declared: EventType | None, source: str) -> str:
-    if declared is None or not declared.emitters or _may_send(declared, source):
-        return ""
-    return f", only {', '.join(f'`{name}`' for name in declared.emitters)} may"

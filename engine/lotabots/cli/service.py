@@ -42,18 +42,25 @@ def folder_of(workspace: Path | None) -> StateFolder:
     return StateFolder(config_at(workspace).state)
 
 
-def ask(workspace: Path | None, verb: str, **about: str) -> dict[str, Any]:
-    """The answer of the running service; ends with 2 if none runs, with 1 for an unknown id."""
-    return asyncio.run(_ask(folder_of(workspace), verb, about))
+def ask(
+    workspace: Path | None, verb: str, *, source: str | None = None, **about: str | list[str]
+) -> dict[str, Any]:
+    """The answer of the running service; ends with 2 if none runs, with 1 for an unknown id.
+
+    It is asked as `source`, as you if that is None.
+    """
+    return asyncio.run(_ask(folder_of(workspace), f"api.{verb}", about, source=source))
 
 
-async def _ask(folder: StateFolder, verb: str, about: dict[str, str]) -> dict[str, Any]:
+async def _ask(
+    folder: StateFolder, subject: str, about: dict[str, str | list[str]], *, source: str | None
+) -> dict[str, Any]:
     import msgspec  # noqa: PLC0415
     from nats.errors import Error as NatsError  # noqa: PLC0415
 
-    client = await operator(folder)
+    client = await operator(folder, source)
     try:
-        answer = await client.request(f"api.{verb}", msgspec.json.encode(about), timeout=_TIMEOUT_S)
+        answer = await client.request(subject, msgspec.json.encode(about), timeout=_TIMEOUT_S)
     except NatsError as error:
         fail(f"the service does not answer: {str(error) or type(error).__name__}")
     finally:

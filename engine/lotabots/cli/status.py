@@ -1,26 +1,36 @@
-"""`lotabots status`: what the running service has done and has to do."""
+"""`lotabots status`: what the running service has done, has to do, and waits for."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask, config_at
+from lotabots.cli.waiting import approval_lines, moment, waiting_lines
+from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+SHOWN: Final = 5
+"""Keys of one gate that people are told of; JSON has more."""
 
 
 @click.command("status")
 @workspace_option
 @format_option
 def command(workspace: Path | None, *, style: str) -> None:
-    """Say what the running service has accepted, decided, queued and finished."""
+    """Say what the running service has done, has to do, and waits for.
+
+    Of each gate the last keys that wait are shown, and how to approve what waits for a person.
+    """
     said = ask(workspace, "status") | {"services": _services(workspace)}
     if style == "json":
         click.echo(json.dumps(said, indent=2))
@@ -33,7 +43,7 @@ def in_words(said: dict[str, Any]) -> str:
     counts = said["messages"]
     lines = [
         f"policy    {said['policy']}",
-        f"engine    {said['engine']} (lotabots {said['version']})",
+        f"engine    {said['engine']} (lotabots {said['lotabots']})",
         (
             f"events    {counts['LB_EVENTS']} accepted, "
             f"{counted(counts['LB_DECISIONS'], 'decision')} stored"
@@ -43,10 +53,47 @@ def in_words(said: dict[str, Any]) -> str:
             f"{counted(said['dead_letters'], 'dead letter')}"
         ),
     ]
-    lines += [f"          {bot}: {n} queued or running" for bot, n in said["queued"].items()]
-    lines += [f"          {bot}: {n} waiting outside" for bot, n in said["waiting"].items()]
-    lines += [f"breaker   {bot}: {at}" for bot, at in said["breakers"].items() if at != "closed"]
-    return "\n".join(lines + [_service(one) for one in said["services"]])
+    lines += [f"bot       {name}: {facts}" for name, facts in _busy(said["bots"])]
+    lines += [f"service   {_service(one)}" for one in said["services"]]
+    lines += _gates(said)
+    return "\n".join(map(clean, lines))
+
+
+def _busy(bots: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The bots about which there is something to say."""
+    for name, bot in bots.items():
+        facts = ", ".join(_facts(bot))
+        if facts:
+            yield name, facts
+
+
+def _facts(bot: dict[str, Any]) -> Iterator[str]:
+    if not bot["enabled"]:
+        yield "disabled by its rule file"
+    elif not bot["in_service"]:
+        yield f"phase {bot['phase']} is not in service"
+    if bot["breaker"] != "closed":
+        yield f"breaker {bot['breaker']} until {moment(bot['breaker_until'])}"
+    for what in ("running", "queued"):
+        if bot[what]:
+            yield f"{bot[what]} {what}"
+    if bot["waiting"]:
+        yield f"{bot['waiting']} waiting outside the queue"
+
+
+def _gates(said: dict[str, Any]) -> Iterator[str]:
+    more = said["gates_left_out"]
+    for gate, found in groupby(said["gates"], key=lambda row: row["gate"]):
+        rows = list(found)
+        left_out = len(rows[SHOWN:]) + more.get(gate, 0)
+        for row in rows[:SHOWN]:
+            first, *others = (*waiting_lines(row), *approval_lines(row))
+            yield f"gate      {first}"
+            yield from (f"          {line}" for line in others)
+        if left_out:
+            yield f"          ({counted(left_out, 'more key')} of {gate})"
+    if said["gates_behind"]:
+        yield "gates     not all events were read for this yet; ask again"
 
 
 def _services(workspace: Path | None) -> list[dict[str, Any]]:
@@ -60,7 +107,7 @@ def _services(workspace: Path | None) -> list[dict[str, Any]]:
 
 
 def _service(one: dict[str, Any]) -> str:
-    where = f"service   {one['service']} {one['environment']} at {one['listen']}"
+    where = f"{one['service']} {one['environment']} at {one['listen']}"
     if not one["running"]:
         return f"{where}: no host runs"
     if one["release"] is None:

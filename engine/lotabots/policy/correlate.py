@@ -105,17 +105,17 @@ def dropped(gate: GateRule, one: Dropped) -> GateDropped:
 def emitted(gate: GateRule, match: Match) -> EmitEvent:
     """The event that a complete gate emits: its join keys, its constants, its copies."""
     payload: dict[str, Any] = {}
-    for path, value in zip(gate.keys, _values(match.key), strict=True):
-        _put(payload, path, value)
+    for path, value in zip(gate.keys, key_values(match.key), strict=True):
+        put(payload, path, value)
     for path, value in gate.constants:
-        _put(payload, path, value)
+        put(payload, path, value)
     hops = max(seen.hops for seen in match.seen) + 1
     for path, counter, plus in gate.counters:
-        _put(payload, path, plus + (hops if counter is Counter.HOPS else 1))
+        put(payload, path, plus + (hops if counter is Counter.HOPS else 1))
     for number, (path, part, _) in enumerate(gate.copies):
         text = _copied(match.seen, part, number)
         if text:
-            _put(payload, path, Raw(text.encode()))
+            put(payload, path, Raw(text.encode()))
     return EmitEvent(
         gate.target, gate.emit, encode(payload).decode(), match.key, _causes(match.seen), hops
     )
@@ -130,30 +130,29 @@ def member_at(payload: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any
     return payload
 
 
+def put(payload: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401
+    """Set a member of a payload that is being built, with the objects on the way to it."""
+    for name in path[:-1]:
+        inside = payload.setdefault(name, {})
+        if not isinstance(inside, dict):
+            return  # two rules write into each other: the event will not pass its own schema
+        payload = inside
+    payload[path[-1]] = value
+
+
 def key_text(values: list[Any]) -> str:
     """The join key of `values`: equal exactly if the values are, whatever their JSON spelling."""
     return encode([_plain(value) for value in values]).decode()
 
 
-def _expired(gate: GateRule, lost: Dropped) -> Ignore:
-    missing = _missing(gate, lost.seen)
-    reason = f"`{gate.target}` no longer waits for {_listed(missing)}"
-    return Ignore(gate.target, codes.GATE_EXPIRED.code, reason, gate.rule)
+def key_values(key: str) -> list[Any]:
+    """The values that `key_text` wrote, numbers exact."""
+    values: list[Any] = _KEY.decode(key)
+    return values
 
 
-def _verdict(gate: GateRule, fed: Fed) -> Verdict:
-    if fed.matches:
-        return gate.complete
-    if fed.satisfied or not fed.seen:
-        reason = f"`{gate.target}` waits for nothing more of this key"
-        return Ignore(gate.target, codes.GATE_SATISFIED.code, reason, gate.rule)
-    missing = _missing(gate, fed.seen)
-    until = moment(fed.seen[0].at + gate.spec.within)
-    reason = f"`{gate.target}` waits for {_listed(missing)}"
-    return Wait(gate.target, codes.GATE_WAITS.code, reason, gate.rule, until, missing)
-
-
-def _missing(gate: GateRule, seen: tuple[Seen, ...]) -> tuple[str, ...]:
+def lacking(gate: GateRule, seen: tuple[Seen, ...]) -> tuple[str, ...]:
+    """What a gate that has `seen` for a key still waits for, in words; empty for nothing."""
     match gate.spec.kind:
         case GateKind.COUNT:
             return (f"{gate.waits_for[0]} ({gate.spec.times - len(seen)} more)",)
@@ -164,6 +163,23 @@ def _missing(gate: GateRule, seen: tuple[Seen, ...]) -> tuple[str, ...]:
             return tuple(p for n, p in enumerate(gate.waits_for) if n not in there)
         case _:
             assert_never(gate.spec.kind)
+
+
+def _expired(gate: GateRule, lost: Dropped) -> Ignore:
+    reason = f"`{gate.target}` no longer waits for {_listed(lacking(gate, lost.seen))}"
+    return Ignore(gate.target, codes.GATE_EXPIRED.code, reason, gate.rule)
+
+
+def _verdict(gate: GateRule, fed: Fed) -> Verdict:
+    if fed.matches:
+        return gate.complete
+    if fed.satisfied or not fed.seen:
+        reason = f"`{gate.target}` waits for nothing more of this key"
+        return Ignore(gate.target, codes.GATE_SATISFIED.code, reason, gate.rule)
+    missing = lacking(gate, fed.seen)
+    until = moment(min(one.at for one in fed.seen) + gate.spec.within)
+    reason = f"`{gate.target}` waits for {_listed(missing)}"
+    return Wait(gate.target, codes.GATE_WAITS.code, reason, gate.rule, until, missing)
 
 
 def _listed(missing: tuple[str, ...]) -> str:
@@ -195,21 +211,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON scalar
     if 0 <= exponent <= _PLAIN_DIGITS:
         return int(stripped + "0" * exponent) * (-1 if sign else 1)
     return Decimal((sign, tuple(map(int, stripped)), exponent))
-
-
-def _values(key: str) -> list[Any]:
-    values: list[Any] = _KEY.decode(key)
-    return values
-
-
-def _put(payload: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401
-    """Set a member of the payload that is being built, with the objects on the way to it."""
-    for name in path[:-1]:
-        inside = payload.setdefault(name, {})
-        if not isinstance(inside, dict):
-            return  # two rules write into each other: the event will not pass its own schema
-        payload = inside
-    payload[path[-1]] = value
 
 
 def _causes(seen: tuple[Seen, ...]) -> tuple[str, ...]:

@@ -272,6 +272,7 @@ _CORE_USERS: Final = (
             *_pull(EVENTS, RETRY, CRON, DECISIONS, ATTEMPTS, OUTCOMES, CONTROL),
             *_look_up(*_ALL_STREAMS),
             *_scan(*_ALL_STREAMS),
+            f"$JS.API.CONSUMER.LIST.{WORK}",
         ),
         (_inbox("engine"), "lb.api.>"),
     ),

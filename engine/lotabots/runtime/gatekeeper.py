@@ -188,10 +188,10 @@ class Gatekeeper:
         stored = await self._ledger.last(STATE, SNAPSHOT)
         if stored is None:
             return
-        found = msgspec.json.decode(zlib.decompress(stored.body))
-        if found["sequence"] > self._last:
-            self._state = state_from_json(found["state"])
-            self._last = self._saved = found["sequence"]
+        sequence, state = read_snapshot(stored.body)
+        if sequence > self._last:
+            self._state = state
+            self._last = self._saved = sequence
 
     async def _save(self) -> None:
         state = {"sequence": self._last, "state": state_to_json(self._state)}
@@ -237,6 +237,17 @@ class Gatekeeper:
         }
         subject = event_subject(effect.source, effect.type)
         return Outgoing(subject, encode_envelope(envelope), headers)
+
+
+def read_snapshot(body: bytes) -> tuple[int, State]:
+    """The sequence of the last event that was fed, and the state of the gates after it.
+
+    Raises:
+        msgspec.MsgspecError: the body is not a snapshot of ours.
+        zlib.error: the same.
+    """
+    found = msgspec.json.decode(zlib.decompress(body))
+    return found["sequence"], state_from_json(found["state"])
 
 
 def _given_up(effect: GateDropped, now: datetime) -> Outgoing:

@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct, structs
 
-from lotabots.adapters.nats.archive import Archive
 from lotabots.policy.contract import Job
 from lotabots.policy.project_broker import (
     ATTEMPTS,
     CONTROL,
-    DECISIONS,
-    EVENTS,
     OUTCOMES,
-    RETRY,
-    WORK,
 )
-from lotabots.runtime.guard import breaker_subject, read_note
 from lotabots.runtime.ports import ONLY_FIRST, BusError, Outgoing
 from lotabots.runtime.worker import Outcome
 from lotabots.service.tracing import Tracer, UnknownIdError
@@ -33,18 +27,21 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from lotabots.adapters.nats.archive import Archive
     from lotabots.runtime.dispatcher import Dispatcher
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Clock
+    from lotabots.service.standing import Standing
 
 QUEUE: Final = "api"
 MAX_ROWS: Final = 500
 
 
 class Question(Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be asked about: an event or job id, or nothing."""
+    """What may be asked about: an event or job id, or words that name something, or nothing."""
 
     id: str = ""
+    words: tuple[str, ...] = ()
 
 
 class Api:
@@ -53,23 +50,25 @@ class Api:
     def __init__(
         self,
         client: Client,
+        archive: Archive,
         *,
+        standing: Standing,
         ledger: Ledger,
         dispatcher: Dispatcher,
         clock: Clock,
-        about: dict[str, Any],
     ) -> None:
         self._client = client
-        self._archive = Archive(client)
+        self._archive = archive
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._clock = clock
-        self._about = about
-        self._verbs: dict[str, Callable[[str], Awaitable[Any]]] = {
-            "status": self._status,
-            "trace": Tracer(self._archive).trace,
-            "dlq": self._dead_letters,
-            "redrive": self._redrive,
+        tracer = Tracer(self._archive)
+        self._verbs: dict[str, Callable[[Question], Awaitable[Any]]] = {
+            "status": lambda _asked: standing.status(),
+            "approvals": lambda asked: standing.approvals(asked.words),
+            "trace": lambda asked: tracer.trace(asked.id),
+            "dlq": lambda asked: self._dead_letters(asked.id),
+            "redrive": lambda asked: self._redrive(asked.id),
         }
 
     async def start(self) -> None:
@@ -80,7 +79,7 @@ class Api:
         verb = message.subject.rpartition(".")[2]
         try:
             question = msgspec.json.decode(message.data or b"{}", type=Question)
-            answer = {"ok": await self._verbs[verb](question.id)}
+            answer = {"ok": await self._verbs[verb](question)}
         except UnknownIdError as error:
             answer = {"unknown": str(error)}
         except KeyError:
@@ -88,38 +87,7 @@ class Api:
         except (BusError, msgspec.MsgspecError) as error:
             answer = {"error": str(error)}
         if message.reply:
-            await self._client.publish(message.reply, msgspec.json.encode(answer))
-
-    async def _status(self, _id: str) -> dict[str, Any]:
-        streams = (EVENTS, DECISIONS, WORK, ATTEMPTS, OUTCOMES)
-        queues = await self._archive.subjects(WORK, ">")
-        return {
-            **self._about,
-            "at": self._clock.now().isoformat(),
-            "messages": {stream: await self._archive.count(stream) for stream in streams},
-            "queued": {subject.rpartition(".")[2]: n for subject, n in queues.items()},
-            "dead_letters": len(await self._archive.subjects(OUTCOMES, "lb.out.dead.>")),
-            "waiting": await self._waiting(),
-            "breakers": await self._breakers(),
-        }
-
-    async def _waiting(self) -> dict[str, int]:
-        """Jobs outside the queues: those that pause before an attempt, or found the queue full."""
-        waiting: dict[str, int] = {}
-        for subject, count in (await self._archive.subjects(RETRY, ">")).items():
-            bot = subject.split(".")[2]
-            waiting[bot] = waiting.get(bot, 0) + count
-        return waiting
-
-    async def _breakers(self) -> dict[str, str]:
-        """The phase of every breaker that ever moved."""
-        phases = {}
-        for subject in await self._archive.subjects(CONTROL, breaker_subject("*")):
-            stored = await self._archive.last(CONTROL, subject)
-            if stored is not None:
-                note = read_note(stored.body)
-                phases[note.bot] = str(note.breaker.phase)
-        return phases
+            await self._client.publish(message.reply, _ENCODER.encode(answer))
 
     async def _dead_letters(self, wanted: str) -> dict[str, Any]:
         rows = []
@@ -153,3 +121,7 @@ class Api:
         # Also after a conflict: whoever noted it first may have been killed before this line.
         await self._dispatcher.queue([again])
         return note
+
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+"""Values of keys are as exact as they came."""

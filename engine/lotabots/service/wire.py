@@ -16,34 +16,22 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from nats.errors import Error as NatsError
-
 from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
 from lotabots.adapters.git.watch import RefWatcher
 from lotabots.adapters.nats.connection import (
-    PIN_GROUP,
     SetupError,
-    connect,
     may_publish,
     set_up,
-    settle,
 )
-from lotabots.adapters.nats.keys import ensure_keys, read_seed
-from lotabots.adapters.nats.publisher import Publisher
-from lotabots.adapters.nats.puller import Puller
+from lotabots.adapters.nats.keys import ensure_keys
 from lotabots.adapters.nats.reader import Reader
-from lotabots.adapters.nats.scan import Scanner
 from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
-from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import compile_contracts
 from lotabots.policy.moment import span
 from lotabots.policy.project_broker import (
     AUDIT,
-    CRON,
-    EVENTS,
-    RETRY,
     WORK,
     consumers,
     event_subject,
@@ -54,27 +42,20 @@ from lotabots.policy.project_broker import (
 )
 from lotabots.runtime.attempt import Runner
 from lotabots.runtime.auditor import Auditor
-from lotabots.runtime.dispatcher import Dispatcher
-from lotabots.runtime.engine import Board, Engine
-from lotabots.runtime.gatekeeper import Gatekeeper
 from lotabots.runtime.guard import Guard
-from lotabots.runtime.ledger import Ledger
-from lotabots.runtime.mover import Mover
-from lotabots.runtime.ports import Outgoing
-from lotabots.runtime.ticker import Ticker, schedule_messages
+from lotabots.runtime.ticker import schedule_messages
 from lotabots.runtime.worker import Desk, Limits, Worker
-from lotabots.service.api import Api
+from lotabots.service.deciding import start_deciding
 from lotabots.service.folder import StateFolder
 from lotabots.service.hosts import Records, host_of, hosts_something
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
 from lotabots.service.ingress import GitIngress
+from lotabots.service.links import Links
 from lotabots.service.schedules import keep_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Self
-
-    from nats.aio.client import Client
 
     from lotabots.adapters.executor.executor import Sandbox
     from lotabots.policy.checked import CheckedFleet
@@ -91,10 +72,7 @@ SHARED: Final = (ENGINE, WORKER)
 PROBE: Final = "lotabots.probe"
 """An event type for the trial; a fleet that declares it would make the trial fail closed."""
 
-ENGINE_PREFETCH: Final = 300
-GATES_PREFETCH: Final = 100
 AUDIT_PREFETCH: Final = 2000
-FLUSH_S: Final = 2
 START_TRIES: Final = 5
 
 
@@ -120,7 +98,6 @@ class Service:
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _server: EmbeddedServer | None = None
     _loops: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = field(default_factory=list)
-    _pullers: list[Puller] = field(default_factory=list)
 
     @property
     def folder(self) -> StateFolder:
@@ -165,26 +142,24 @@ class Service:
         folder.prepare()
         everybody = users(self.checked.fleet, self.config.outside)
         keys = ensure_keys(folder.keys, [user.name for user in everybody])
-        if self.join:
-            self.url = self.join
-        elif self.server:
-            self.url = self.server
-            await self._prove_isolation()
-            await self._set_up()
+        if self.join or self.server:
+            self.url = self.join or self.server
         else:
             await self._own_server(ServerFiles(folder.nats, server_config(everybody, keys)))
-            await self._set_up()
+        links = Links(self.url, folder.keys, self._stack)
+        if not self.join:
+            await self._set_up(links)
         if ENGINE in self.roles:
-            await self._engine()
+            await self._engine(links)
         if WORKER in self.roles and self.executor is not None:
-            await self._worker(self.executor)
+            await self._worker(links, self.executor)
         if AUDITOR in self.roles:
-            await self._auditor()
+            await self._auditor(links)
         if INGRESS in self.roles and self.config.repositories:
-            await self._ingress()
+            await self._ingress(links)
         if HOST in self.roles and self.sandbox is not None and hosts_something(self.config):
-            await self._host(self.sandbox)
-        self._stack.push_async_callback(self._give_back)
+            await self._host(links, self.sandbox)
+        self._stack.push_async_callback(links.give_back)
 
     async def _own_server(self, files: ServerFiles) -> None:
         """Start the embedded server."""
@@ -193,14 +168,14 @@ class Service:
         await server.start()
         self.url = server.url
 
-    async def _prove_isolation(self) -> None:
+    async def _prove_isolation(self, links: Links) -> None:
         """A server that we did not configure must refuse a bot what its rules do not say.
 
         Raises:
             SetupError: it takes an event that the bot does not declare.
         """
         for bot in self.checked.fleet.bots[:1]:
-            client = await self._connect(bot.name)
+            client = await links.connect(bot.name)
             for subject in (f"ev.{PROBE}", event_subject(bot.name, PROBE)):
                 if await may_publish(client, subject):
                     raise SetupError(
@@ -208,19 +183,16 @@ class Service:
                         "load what `lotabots nats config` prints into that server"
                     )
 
-    async def _set_up(self) -> None:
+    async def _set_up(self, links: Links) -> None:
         """Bring the server's streams, consumers and schedules to what the rules say."""
+        if self.server:
+            await self._prove_isolation(links)
         fleet = self.checked.fleet
-        admin = await self._connect("admin")
+        admin = await links.connect("admin")
         await set_up(admin, streams(fleet), consumers(fleet, lease=self.config.lease))
-        ledger = await self._ledger(await self._connect("engine"), "schedules")
+        ledger = await links.ledger(await links.connect("engine"), "schedules")
         await keep_schedules(admin, ledger, schedule_messages(fleet))
         self._announce()
-
-    async def _give_back(self) -> None:
-        """What was fetched ahead must not wait for the end of a lease that nobody keeps."""
-        for puller in self._pullers:
-            await puller.give_back()
 
     def _announce(self) -> None:
         """Say where the service is, for the commands of the same user."""
@@ -249,80 +221,20 @@ class Service:
                 failures = 0
                 log.info("server.started", extra={"url": server.url})
 
-    async def _connect(self, user: str) -> Client:
-        async def back() -> None:
-            for puller in self._pullers:
-                puller.forget()
-
-        seed = read_seed(self.folder.keys, user)
-        client = await connect(self.url, user=user, seed=seed, on_reconnect=back)
-        self._stack.push_async_callback(lambda: _close(client))
-        return client
-
-    async def _ledger(self, client: Client, name: str) -> Ledger:
-        publisher = Publisher(client)
-        await publisher.start()
-        return Ledger(publisher, Reader(client), name=name)
-
-    async def _inlet(
-        self, client: Client, stream: str, consumer: str, *, prefetch: int = 0, pinned: bool = False
-    ) -> Puller:
-        group = PIN_GROUP if pinned else ""
-        puller = Puller(client, stream=stream, consumer=consumer, prefetch=prefetch, group=group)
-        await puller.start()
-        self._pullers.append(puller)
-        return puller
-
     def _loop(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._loops.append((name, loop))
 
-    async def _engine(self) -> None:
-        policy = compile_policy(self.checked)
-        client = await self._connect("engine")
-        ledger = await self._ledger(client, "engine")
-        dispatcher = Dispatcher(ledger)
-        scanner = Scanner(client)
-        clock = SystemClock()
+    async def _engine(self, links: Links) -> None:
         key = self.folder.engine_key()
-        events = await self._inlet(client, EVENTS, "ENGINE", prefetch=ENGINE_PREFETCH)
-        gates = await self._inlet(client, EVENTS, "GATES", prefetch=GATES_PREFETCH, pinned=True)
-        engine = Engine(
-            policy, Board(), inlet=events, ledger=ledger, dispatcher=dispatcher, name=self.name
-        )
-        keeper = Gatekeeper(
-            policy,
-            inlet=gates,
-            ledger=await self._ledger(client, "gatekeeper"),
-            history=scanner,
-            clock=clock,
-            key=key,
-            name=self.name,
-        )
-        ticks = await self._inlet(client, CRON, "TICKS")
-        about = {"policy": policy.digest, "version": __version__, "engine": self.name}
-        api = Api(
-            client,
-            ledger=ledger,
-            dispatcher=dispatcher,
-            clock=clock,
-            about=about,
-        )
-        await api.start()
-        await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(about).encode())])
-        self._loop("engine", engine.run)
-        self._loop("gatekeeper", keeper.run)
-        self._loop("ticker", Ticker(inlet=ticks, ledger=ledger, key=key).run)
-        for bot in self.checked.fleet.bots:
-            due = await self._inlet(client, RETRY, bot.name)
-            self._loop(f"mover {bot.name}", Mover(bot.name, inlet=due, ledger=ledger).run)
+        self._loops += await start_deciding(links, self.checked, key=key, name=self.name)
 
-    async def _worker(self, executor: Executor) -> None:
-        client = await self._connect("runner")
-        core = await self._ledger(client, "worker")
+    async def _worker(self, links: Links, executor: Executor) -> None:
+        client = await links.connect("runner")
+        core = await links.ledger(client, "worker")
         desks = {}
         for bot in self.checked.fleet.bots:
-            inlet = await self._inlet(client, WORK, bot.name)
-            publish = await self._ledger(await self._connect(bot.name), bot.name)
+            inlet = await links.inlet(client, WORK, bot.name)
+            publish = await links.ledger(await links.connect(bot.name), bot.name)
             desks[bot.name] = Desk(bot, inlet, publish)
         clock = SystemClock()
         contracts = compile_contracts(self.checked.fleet)
@@ -337,23 +249,23 @@ class Service:
         )
         self._loop("worker", worker.run)
 
-    async def _auditor(self) -> None:
-        client = await self._connect("audit")
-        inlet = await self._inlet(client, AUDIT, "WRITER", prefetch=AUDIT_PREFETCH, pinned=True)
+    async def _auditor(self, links: Links) -> None:
+        client = await links.connect("audit")
+        inlet = await links.inlet(client, AUDIT, "WRITER", prefetch=AUDIT_PREFETCH, pinned=True)
         seed = load_seed(self.folder.keys / "audit.key")
         sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
         self._loop("auditor", Auditor(inlet=inlet, sink=sink, reads=Reader(client)).run)
 
-    async def _host(self, sandbox: Sandbox) -> None:
+    async def _host(self, links: Links, sandbox: Sandbox) -> None:
         records = Records(SystemClock())
-        ledger = await self._ledger(await self._connect("host"), "host")
+        ledger = await links.ledger(await links.connect("host"), "host")
         publishing = await self._stack.enter_async_context(records.published(ledger))
         await self._stack.enter_async_context(host_of(self.config, sandbox, records))
         self._loop("host", lambda: _of(publishing))
 
-    async def _ingress(self) -> None:
-        client = await self._connect(outside_account(GIT_SOURCE))
-        publish = await self._ledger(client, GIT_SOURCE)
+    async def _ingress(self, links: Links) -> None:
+        client = await links.connect(outside_account(GIT_SOURCE))
+        publish = await links.ledger(client, GIT_SOURCE)
         memory = self.folder.root / "git"
         watchers = [
             RefWatcher(name, path, memory) for name, path in self.config.repositories.items()
@@ -377,11 +289,3 @@ def calm_collector() -> None:
 async def _of(task: asyncio.Task[None]) -> None:
     """Whatever ends `task` early; a cancellation of the waiting leaves it alone."""
     await asyncio.shield(task)
-
-
-async def _close(client: Client) -> None:
-    """Send what is still in the buffer, if the server is there, and end."""
-    if client.is_connected:
-        with contextlib.suppress(NatsError):
-            await settle(client, timeout=FLUSH_S)
-    await client.close()

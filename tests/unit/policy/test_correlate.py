@@ -70,6 +70,26 @@ def test_a_gate_waits_and_then_emits_its_event_with_key_and_constants() -> None:
     }
 
 
+TWO_OF_THREE = """\
+  - name: release
+    all:
+      - {pattern: test.completed, when: 'payload.outcome == "success"', as: good}
+      - {pattern: test.completed, when: 'payload.outcome == "failure"', as: bad}
+      - {pattern: approval.granted}
+    join_on: [payload.repository]
+    within: 30m
+    then: {emit: deploy.requested, set: {change: $good.change, environment: production}}
+"""
+
+
+def test_a_gate_waits_until_the_oldest_part_no_longer_counts_whatever_its_place() -> None:
+    told = [
+        ("test.completed", "TestBot", NOW, {"outcome": "failure"}),
+        ("test.completed", "TestBot", later(minutes=10), {}),
+    ]
+    assert verdict_of(play(gates(TWO_OF_THREE), told)[1]).until == later(minutes=30)
+
+
 def test_the_emitted_event_is_one_that_its_own_type_accepts() -> None:
     policy = policy_of()
     *_, step = play(policy, [TESTED, ("approval.granted", "cli.ann", NOW, {})])

@@ -61,6 +61,16 @@ class Archive:
             if not page or len(found) >= said.get("total", 0):
                 return dict(sorted(found.items()))
 
+    async def taken(self, stream: str, /) -> dict[str, int]:
+        """How many messages each durable consumer of `stream` has given out, unacknowledged."""
+        found: dict[str, int] = {}
+        while True:  # the server answers in pages
+            said = await self._ask(f"CONSUMER.LIST.{stream}", {"offset": len(found)})
+            page = said.get("consumers") or []
+            found |= {one["name"]: one["num_ack_pending"] for one in page}
+            if not page or len(found) >= said.get("total", 0):
+                return found
+
     async def undecided(self) -> int:
         """The first sequence of the events that may have no decision yet."""
         said = await self._ask(f"CONSUMER.INFO.{EVENTS}.{_ENGINES}", {})

@@ -1,0 +1,46 @@
+"""What waits at a gate, in words, and what to type to approve it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from shlex import join
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def waiting_lines(row: dict[str, Any]) -> Iterator[str]:
+    """A row of the service's answer: gate, key, what is missing until when, what came when."""
+    missing = ", ".join(row["missing"])
+    yield f"{row['gate']} waits for {missing} until {moment(row['until'])}"
+    yield ", ".join(f"{path.removeprefix('payload.')} {said(v)}" for path, v in row["key"].items())
+    came = ", ".join(one["part"] for one in row["has"])
+    yield f"since {moment(row['since'])} it has {came}"
+
+
+def approval_lines(row: dict[str, Any]) -> Iterator[str]:
+    """The command that approves a row; nothing if no person is asked."""
+    if row["approval"] is not None:
+        yield f"to approve: {approve_command(row)}"
+
+
+def approve_command(row: dict[str, Any]) -> str:
+    """What to type to approve a row."""
+    return join(["lotabots", "approve", *row["name"]])
+
+
+def moment(text: str) -> str:
+    """A time of the service, in seconds.
+
+    >>> moment("2026-03-01T12:00:00.25+00:00")
+    '2026-03-01 12:00:00Z'
+    """
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def said(value: object) -> str:
+    """A value of a key as people write it."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,166 @@
+"""How things stand: what was done, what the bots have to do, what the gates wait for, and whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from lotabots.model.rollout import rolled_out
+from lotabots.policy.breaker import CLOSED, Breaker, Phase
+from lotabots.policy.moment import moment
+from lotabots.policy.project_broker import (
+    ATTEMPTS,
+    CONTROL,
+    DECISIONS,
+    EVENTS,
+    OUTCOMES,
+    RETRY,
+    WORK,
+)
+from lotabots.policy.waiting import waiting
+from lotabots.runtime.guard import breaker_subject, read_note
+from lotabots.service.naming import called, named, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lotabots.adapters.nats.archive import Archive
+    from lotabots.model.bot import Bot
+    from lotabots.model.fleet import Fleet
+    from lotabots.policy.rules import Policy
+    from lotabots.runtime.onlooker import Onlooker
+    from lotabots.runtime.ports import Clock
+    from lotabots.service.naming import Waits
+
+VERSION: Final = 1
+"""Of the answers; a later one may have more members."""
+
+KEYS_OF_GATE: Final = 20
+"""Keys of one gate that `status` names, those that were touched last."""
+
+MAX_FOUND: Final = 100
+"""Approvals that one answer lists."""
+
+
+class Standing:
+    """Answers questions about the present. Every method raises BusError without an answer."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        onlooker: Onlooker,
+        *,
+        fleet: Fleet,
+        policy: Policy,
+        clock: Clock,
+        about: Mapping[str, str],
+    ) -> None:
+        self._archive = archive
+        self._onlooker = onlooker
+        self._fleet = fleet
+        self._policy = policy
+        self._clock = clock
+        self._about = about
+
+    async def status(self) -> dict[str, Any]:
+        """What the service has accepted, decided, queued and finished, and what it waits for."""
+        streams = (EVENTS, DECISIONS, WORK, ATTEMPTS, OUTCOMES)
+        found, behind = await self._waits()
+        shown = _newest_of_each(found)
+        return {
+            "version": VERSION,
+            **self._about,
+            "at": self._clock.now(),
+            "messages": {stream: await self._archive.count(stream) for stream in streams},
+            "dead_letters": len(await self._archive.subjects(OUTCOMES, "lb.out.dead.>")),
+            "rollout": self._policy.rollout,
+            "bots": await self._bots(),
+            "gates": [_row(one) for one in shown],
+            "gates_left_out": dict(
+                Counter(one.waiting.gate for one in found)
+                - Counter(one.waiting.gate for one in shown)
+            ),
+            "gates_behind": behind,
+        }
+
+    async def approvals(self, words: Sequence[str]) -> dict[str, Any]:
+        """What waits for a person's approval and is called by all of `words`; without any, all.
+
+        If nothing is called so, `near` has what looks most like it.
+        """
+        found, behind = await self._waits()
+        asked = [one for one in found if one.waiting.approval is not None]
+        rows = called(asked, words)
+        return {
+            "version": VERSION,
+            "approvals": [_row(one) for one in rows[:MAX_FOUND]],
+            "left_out": max(0, len(rows) - MAX_FOUND),
+            "near": [] if rows else [_row(one) for one in nearest(asked, words)],
+            "gates_behind": behind,
+        }
+
+    async def _waits(self) -> tuple[list[Waits], bool]:
+        sight = await self._onlooker.look()
+        rows = waiting(self._fleet, self._policy, sight.state, self._clock.now())
+        return named(rows), sight.behind
+
+    async def _bots(self) -> dict[str, dict[str, Any]]:
+        queued = await self._archive.subjects(WORK, ">")
+        running = await self._archive.taken(WORK)
+        outside = await self._outside()
+        breakers = await self._breakers()
+        return {
+            bot.name: {
+                "phase": bot.phase,
+                "enabled": bot.enabled,
+                "in_service": bot.enabled and self._serves(bot),
+                "breaker": breakers.get(bot.name, CLOSED).phase.value,
+                "breaker_until": _until(breakers.get(bot.name, CLOSED)),
+                "queued": queued.get(f"lb.work.{bot.name}", 0) - running.get(bot.name, 0),
+                "running": running.get(bot.name, 0),
+                "waiting": outside.get(bot.name, 0),
+            }
+            for bot in self._fleet.bots
+        }
+
+    def _serves(self, bot: Bot) -> bool:
+        return rolled_out(self._policy.phases, bot.phase, rollout=self._policy.rollout)
+
+    async def _outside(self) -> Counter[str]:
+        """Jobs outside the queues: those that pause before an attempt, or found the queue full."""
+        found: Counter[str] = Counter()
+        for subject, count in (await self._archive.subjects(RETRY, ">")).items():
+            found[subject.split(".")[2]] += count
+        return found
+
+    async def _breakers(self) -> dict[str, Breaker]:
+        """Every breaker that ever moved."""
+        found = {}
+        for subject in await self._archive.subjects(CONTROL, breaker_subject("*")):
+            stored = await self._archive.last(CONTROL, subject)
+            if stored is not None:
+                note = read_note(stored.body)
+                found[note.bot] = note.breaker
+        return found
+
+
+def _until(breaker: Breaker) -> Any:  # noqa: ANN401 - a time or nothing
+    return None if breaker.phase is Phase.CLOSED else moment(breaker.until)
+
+
+def _newest_of_each(found: Sequence[Waits]) -> list[Waits]:
+    """The first keys of every gate; they come with those first that were touched last."""
+    seen: Counter[str] = Counter()
+    shown = []
+    for one in found:
+        seen[one.waiting.gate] += 1
+        if seen[one.waiting.gate] <= KEYS_OF_GATE:
+            shown.append(one)
+    return shown
+
+
+def _row(one: Waits) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        field: getattr(one.waiting, field) for field in one.waiting.__struct_fields__
+    }
+    return row | {"name": one.name if one.waiting.approval is not None else ()}
