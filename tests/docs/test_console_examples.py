@@ -19,7 +19,18 @@ PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {TUTORIAL
 RUNNABLE = ("$ lotabots ", "$ sed ", "$ cat ")
 NEEDS_MORE = tuple(
     f"lotabots {name}"
-    for name in ("run", "emit", "status", "trace", "why", "dlq", "audit", "sandbox", "tools")
+    for name in (
+        "run",
+        "emit",
+        "status",
+        "trace",
+        "why",
+        "dlq",
+        "logs",
+        "audit",
+        "sandbox",
+        "tools",
+    )
 )
 """What these print depends on the host or a running service; they are tested where those are."""
 
