@@ -95,8 +95,10 @@ class EmitterMismatch:
     ) -> Iterator[Diagnostic]:
         if not all(knows_source(workspace.graph, emitter) for emitter in event.emitters):
             return
+        named = frozenset(event.emitters)
+        patterns = [emitter for emitter in event.emitters if "*" in emitter]
         for node, made in sorted(makers.items()):
-            if not any(_lists(emitter, node) for emitter in event.emitters):
+            if node not in named and not any(matches(pattern, node) for pattern in patterns):
                 yield self.info.at(
                     Label(made.place),
                     f"`{node}` emits `{event.name}`, but is not listed among its emitters",
@@ -138,10 +140,6 @@ CHECK = EmitterMismatch()
 
 def _outside(emitter: str) -> bool:
     return not BOT.fullmatch(emitter) and not is_gate_source(emitter)
-
-
-def _lists(emitter: str, node: str) -> bool:
-    return emitter == node or ("*" in emitter and matches(emitter, node))
 
 
 def _expecting(workspace: Workspace, emitter: str, event: str) -> Iterator[Label]:
