@@ -89,6 +89,8 @@ def _plainest(kind: PayloadType) -> Any:  # noqa: ANN401 - a JSON value
             value = plainest(kind)
         case EnumType():
             value = next(iter(kind.values), None)
+        case IntegerType() if (kind.minimum or 0) <= 0 <= (kind.maximum or 0):
+            value = 0
         case IntegerType() | NumberType():
             value = intervals.pick(intervals.Numbers(), kind)
         case BooleanType():

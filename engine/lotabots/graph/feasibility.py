@@ -105,6 +105,10 @@ class Feasibility:
             known = self.constants(when)
             if any(path in known and known[path] != value for path, value in fixed.items()):
                 return False
+            # What the condition asks for anyway is no question of its own.
+            fixed = {
+                p: v for p, v in fixed.items() if p not in known or type(known[p]) is not type(v)
+            }
         return self._answer(when, event, expr, fixed=fixed, floors=floors) is not None
 
     def example(
@@ -185,9 +189,12 @@ class Feasibility:
         fixed: Mapping[str, Constant],
         floors: Mapping[str, int],
     ) -> Answer:
-        read = self.read(when) if fixed or floors else frozenset[str]()
-        pinned = tuple((path, fixed[path]) for path in sorted(read.intersection(fixed)))
-        bounds = tuple(_at_least(path, floors[path]) for path in sorted(read.intersection(floors)))
+        pinned: tuple[tuple[str, Constant], ...] = ()
+        bounds: tuple[Compare, ...] = ()
+        if fixed or floors:
+            read = self.read(when)
+            pinned = tuple((path, fixed[path]) for path in sorted(read.intersection(fixed)))
+            bounds = tuple(_at_least(p, floors[p]) for p in sorted(read.intersection(floors)))
         case = self._case(when, event)
         question = (case, *((path, type(value), value) for path, value in pinned), bounds)
         if question not in self._answers:
