@@ -11,12 +11,15 @@ dataclasses (PEP 681). The decision and its numbers: docs/adr/0007-records-witho
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 F = TypeVar("F", bound="Frozen")
+
+_bare: Final = object.__new__
+_give: Final = object.__setattr__
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 """The default of attributes that are mappings."""
@@ -75,6 +78,16 @@ class Frozen:
     def _content(self) -> tuple[object, ...]:
         """The values of the attributes that are shown and compared."""
         return tuple([getattr(self, name) for name in self._shown])
+
+
+def made(cls: type[F], given: dict[str, Any]) -> F:
+    """A value of `cls` that takes over `given`, unchecked: what needs values has to be in it.
+
+    For readers that make many values from a fixed set of names; it takes half the time.
+    """
+    value = _bare(cls)
+    _give(value, "__dict__", given)
+    return value
 
 
 def replace(value: F, **changes: Any) -> F:  # noqa: ANN401 - as the attributes are

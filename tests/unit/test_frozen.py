@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lotabots.frozen import EMPTY, Frozen, defaults, needed, replace
+from lotabots.frozen import EMPTY, Frozen, defaults, made, needed, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +113,14 @@ def test_a_copy_with_changes_keeps_the_rest() -> None:
     value = Named("a", 3, line=7)
     changed = replace(value, name="b")
     assert (changed.name, changed.size, changed.line, value.name) == ("b", 3, 7, "a")
+
+
+def test_what_is_made_of_attributes_is_the_value_that_the_class_makes() -> None:
+    value = made(Named, {"name": "a", "line": 7})
+    assert value == Named("a", line=7)
+    assert (value.name, value.size, value.line) == ("a", 1, 7)
+    with pytest.raises(AttributeError, match="`name` of a frozen Named cannot be set"):
+        value.name = "b"  # type: ignore[misc]  # that is the test
 
 
 def test_values_survive_copying_and_pickling() -> None:

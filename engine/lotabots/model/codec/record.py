@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lotabots.diagnostics.codes import INVALID_VALUE, MISSING_KEY
 from lotabots.diagnostics.diagnostic import Label
-from lotabots.frozen import defaults, needed
+from lotabots.frozen import defaults, made, needed
 from lotabots.model.codec.codec import (
     Codec,
     Definitions,
@@ -68,7 +68,8 @@ def record(
             return None
         if not mandatory <= values.keys():
             return None
-        return cls(span=node.span, places=own, **values)
+        values["span"], values["places"] = node.span, own
+        return made(cls, values)
 
     def write(value: R, style: Style) -> dict[str, Any]:
         return shape.write(value, style, defaults(cls))
