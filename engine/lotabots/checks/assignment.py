@@ -49,6 +49,8 @@ def copy_misfit(source: PayloadType, target: PayloadType) -> str:
     Lengths and bounds are not compared: that a longer text or a larger number never comes is
     often known to the author and not to the catalogue.
     """
+    if source is target:
+        return ""  # named types are shared, and most copies are between fields of one
     if isinstance(source, ObjectType) and isinstance(target, ObjectType):
         return _object_misfit(source, target)
     if isinstance(source, ListType) and isinstance(target, ListType):
