@@ -8,7 +8,6 @@ they are reached; characters that occur in no part are all alike, so one of them
 from __future__ import annotations
 
 from collections import deque
-from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.condition.budget import ENDLESS
@@ -193,6 +192,8 @@ def _masks(groups: Sequence[Sequence[str]]) -> list[int]:
 
 def _fresh(used: set[str]) -> str:
     """A character that is not in `used`; a readable one if there is one."""
+    from string import ascii_letters, digits  # noqa: PLC0415 - `validate` seldom searches, and it compiles a pattern
+
     readable = next((char for char in "x" + ascii_letters + digits if char not in used), None)
     return readable or next(char for char in map(chr, range(0x4E00, 0xD800)) if char not in used)
 

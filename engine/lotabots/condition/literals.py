@@ -46,7 +46,7 @@ def text(token: Token) -> str:
         return raw[2:-1]
     if "\\" not in raw:
         return raw[1:-1]
-    return _ESCAPE.sub(lambda found: _unescape(found, token), raw[1:-1])
+    return re.sub(_ESCAPE, lambda found: _unescape(found, token), raw[1:-1])
 
 
 def written(value: str | bool | int | Decimal) -> str:
@@ -66,7 +66,7 @@ def quoted(value: str) -> str:
     >>> print(quoted('a "b"\n'))
     "a \"b\"\n"
     """
-    return f'"{_SPECIAL.sub(_escape, value)}"'
+    return f'"{re.sub(_SPECIAL, _escape, value)}"'
 
 
 # Coarse bounds, so that the exact check below never handles more than some hundred digits.
@@ -74,10 +74,8 @@ _MAX_WRITTEN: Final = 80
 _MAX_EXPONENT: Final = 2
 
 # CEL, section "String literals": \a \b \f \n \r \t \v, the punctuation,
-# \x41, \X41, \u0041, \U00000041, \101.
-_ESCAPE: Final = re.compile(
-    r"\\(?:[xX][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2}|.)", re.DOTALL
-)
+# \x41, \X41, \u0041, \U00000041, \101. Compiled when first asked, as few texts have any.
+_ESCAPE: Final = r"(?s)\\(?:[xX][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-3][0-7]{2}|.)"
 _SHORT: Final = {
     "a": "\a",
     "b": "\b",
@@ -88,7 +86,7 @@ _SHORT: Final = {
     "v": "\v",
     **{mark: mark for mark in "\\?\"'`"},
 }
-_SPECIAL: Final = re.compile(r'["\\\x00-\x1f\x7f\u0085\u2028\u2029]')
+_SPECIAL: Final = r'["\\\x00-\x1f\x7f\u0085\u2028\u2029]'
 _SHORT_OUT: Final = {
     '"': '\\"',
     "\\": "\\\\",

@@ -37,7 +37,8 @@ _Event = Any
 
 # Half the time of calling the class, and making these tuples is most of what composing costs.
 _new: Final = tuple.__new__
-_PROPERTY: Final = re.compile(r"((?:\s|#[^\r\n]*)*)(!<[^>\s]*>|[&!][^\s,\[\]{}]*)")
+# Compiled when first asked: sound files have no properties.
+_PROPERTY: Final = r"((?:\s|#[^\r\n]*)*)(!<[^>\s]*>|[&!][^\s,\[\]{}]*)"
 
 
 def read(path: str, text: str) -> tuple[Node | None, tuple[Diagnostic, ...]]:
@@ -224,8 +225,9 @@ class _Composer:
     def _refuse_properties(self, event: _Event, node: Node, nodes: int) -> None:
         """Report the anchor and the tag in front of a node; remember what the anchor names."""
         place, index = (node.span.line, node.span.column), event.start_mark.index
+        pattern = re.compile(_PROPERTY)
         for _ in range((event.anchor is not None) + (event.tag is not None)):
-            if (found := _PROPERTY.match(self._text, index)) is None:
+            if (found := pattern.match(self._text, index)) is None:
                 break
             start = advance(*place, found[1])
             place = advance(*start, found[2])

@@ -33,7 +33,8 @@ MAX_PROSE: Final = 4096
 LONGEST_NUMBER: Final = 40
 """Longer digit strings are refused unread: no number of a rule file needs them."""
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]")
+# Compiled when first asked: hardly any text of a rule file is not printable.
+_CONTROL: Final = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]"
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _YES: Final = frozenset(("yes", "on", "y", "1", "true"))
 _NO: Final = frozenset(("no", "off", "n", "0", "false"))
@@ -45,7 +46,7 @@ def prose(what: str = "text", *, longest: int = MAX_PROSE) -> Codec[str]:
     def read(node: Node, findings: Findings, _places: Places, _route: str) -> str | None:
         if type(node) is Scalar and not (node.plain and node.text in NULLS):
             text = node.text
-            clean = text.isprintable() or not _CONTROL.search(text)
+            clean = text.isprintable() or not re.search(_CONTROL, text)
             if text and clean and len(text) <= longest:
                 return text
             if not clean:
