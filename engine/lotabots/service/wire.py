@@ -43,6 +43,8 @@ from lotabots.policy.project_broker import (
 from lotabots.runtime.attempt import Runner
 from lotabots.runtime.auditor import Auditor
 from lotabots.runtime.guard import Guard
+from lotabots.runtime.scribe import is_asked_for
+from lotabots.runtime.switches import Attendant, Switchboard
 from lotabots.runtime.ticker import schedule_messages
 from lotabots.runtime.worker import Desk, Limits, Worker
 from lotabots.service.deciding import start_deciding
@@ -51,6 +53,7 @@ from lotabots.service.hosts import Records, host_of, hosts_something
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
 from lotabots.service.ingress import GitIngress
 from lotabots.service.links import Links
+from lotabots.service.recording import scribe_of
 from lotabots.service.schedules import keep_schedules
 
 if TYPE_CHECKING:
@@ -241,6 +244,7 @@ class Service:
         worker = Worker(
             Runner(contracts, executor, clock=clock, key=self.folder.engine_key()),
             Guard(core, clock),
+            Attendant(Switchboard(core), self.checked.fleet.settings),
             desks=desks,
             core=core,
             clock=clock,
@@ -255,6 +259,9 @@ class Service:
         seed = load_seed(self.folder.keys / "audit.key")
         sink = self._stack.enter_context(AuditWriter(self.folder.audit, seed))
         self._loop("auditor", Auditor(inlet=inlet, sink=sink, reads=Reader(client)).run)
+        if is_asked_for(self.checked.fleet):
+            reading = await links.connect("engine")
+            self._loop("scribe", scribe_of(reading, self.folder.root, self.checked.fleet).run)
 
     async def _host(self, links: Links, sandbox: Sandbox) -> None:
         records = Records(SystemClock())

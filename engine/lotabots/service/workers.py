@@ -16,6 +16,7 @@ from lotabots.adapters.sandbox.probe import probe
 from lotabots.adapters.sandbox.report import Level, RefusedError
 from lotabots.service.folder import StateFolder
 from lotabots.service.granted import hosting_places, secrets
+from lotabots.service.recording import state_places
 from lotabots.service.relay_config import relays
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def executor_of(workspace: Workspace, config: ServiceConfig, sandbox: Sandbox) -
         jobs=folder.jobs,
         state=folder.root / "bots",
         repositories=config.repositories,
-        places={**hosting_places(config), **config.places},
+        places={**hosting_places(config), **state_places(config.state), **config.places},
         secrets=secrets(),
         relays=relays(config),
     )
