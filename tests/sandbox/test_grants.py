@@ -278,6 +278,26 @@ def test_a_granted_name_is_reached_by_its_name(python: Run, policy: Make) -> Non
     assert report.stdout == b"HELLO\n", report.stderr
 
 
+def test_without_any_grant_it_still_knows_itself_and_what_ports_are_called(
+    python: Run, policy: Make
+) -> None:
+    code = """
+import socket
+with socket.create_server(("localhost", 0)) as listener:
+    socket.create_connection(("localhost", listener.getsockname()[1])).close()
+print(socket.getaddrinfo("localhost", "https", type=socket.SOCK_STREAM)[0][4])
+print(socket.getservbyname("domain", "udp"), socket.getservbyport(587))
+"""
+    report = python(policy(), code)
+    assert report.stdout == b"('127.0.0.1', 443)\n53 submission\n", report.stderr
+
+
+def test_a_granted_table_is_shown_as_it_is(python: Run, policy: Make) -> None:
+    code = "import sys; sys.stdout.write(open('/etc/hosts').read())"
+    report = python(policy(read=["/etc/hosts"]), code)
+    assert report.stdout == Path("/etc/hosts").read_bytes()
+
+
 def test_an_address_that_is_not_loopback_is_offered_inside(python: Run, policy: Make) -> None:
     """192.0.2.1 leads nowhere (RFC 5737): the relay inside answers, and notes the failure."""
     made = policy(net=Net(connect=("192.0.2.1:80", "[2001:db8::1]:443")))

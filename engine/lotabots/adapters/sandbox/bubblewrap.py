@@ -102,7 +102,8 @@ class Files(NamedTuple):
     info: int
     seccomp: int
     starter: int
-    hosts: int | None
+    hosts: int
+    services: int
 
 
 def arguments(
@@ -116,7 +117,8 @@ def arguments(
         *_memory_folders(policy, binds),
         *(word for bind in binds for word in _bind(bind)),
         *(word for link in links for word in ("--symlink", link.text, link.path)),
-        *_hosts(files.hosts, binds),
+        *_table(files.hosts, "/etc/hosts", binds, always=bool(policy.net.connect)),
+        *_table(files.services, "/etc/services", binds),
         *("--perms", "0500", "--file", str(files.starter), STARTER),
         *(("--remount-ro", "/proc") if policy.proc == "own" else ()),
         *("--remount-ro", "/dev", "--chdir", policy.cwd, "--remount-ro", "/"),
@@ -147,10 +149,9 @@ def _memory_folders(policy: KernelPolicy, binds: Sequence[Bind]) -> Iterator[str
             yield from ("--size", size, "--perms", "1777", "--tmpfs", path)
 
 
-def _hosts(fd: int | None, binds: Sequence[Bind]) -> tuple[str, ...]:
-    if fd is None:
+def _table(fd: int, path: str, binds: Sequence[Bind], *, always: bool = False) -> tuple[str, ...]:
+    """What names of the network mean; what a grant shows there stays, unless `always`."""
+    outer = nearest(path, binds)
+    if outer is not None and not (always and Path(path).is_file()):
         return ()
-    outer = nearest("/etc/hosts", binds)
-    if outer is not None and not Path("/etc/hosts").is_file():
-        return ()
-    return ("--perms", "0444", "--ro-bind-data", str(fd), "/etc/hosts")
+    return ("--perms", "0444", "--ro-bind-data", str(fd), path)

@@ -38,6 +38,24 @@ _NAMES: Final = ipaddress.ip_address("127.77.0.0")
 _LOCALHOST: Final = "127.0.0.1"
 _OWN_NAMES: Final = ("localhost", "sandbox")
 _UNIX: Final = "unix:"
+SERVICES: Final = """\
+ftp 21/tcp
+ssh 22/tcp
+smtp 25/tcp
+domain 53/tcp
+domain 53/udp
+http 80/tcp
+pop3 110/tcp
+ntp 123/udp
+imap2 143/tcp
+https 443/tcp
+submissions 465/tcp
+submission 587/tcp
+imaps 993/tcp
+pop3s 995/tcp
+http-alt 8080/tcp
+"""
+"""The services file of the sandbox: what programs call by name most; numbers and names of IANA."""
 
 
 class Destination(NamedTuple):

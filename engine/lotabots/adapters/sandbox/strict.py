@@ -134,15 +134,15 @@ def _launch(
         info=info[1],
         seccomp=memory_file(strict_filter()),
         starter=memory_file(starter),
-        hosts=memory_file(hosts.encode()) if request.policy.net.connect else None,
+        hosts=memory_file(hosts.encode()),
+        services=memory_file(relay.SERVICES.encode()),
     )
     words = bubblewrap.arguments(request.policy, binds, links=links, files=files)
     options = memory_file("".join(word + "\0" for word in words).encode("utf-8", "surrogateescape"))
     command = [tool, "--args", str(options), "--", bubblewrap.STARTER]
     ours = (info[0], ready[0], go[1])
     child = _spawn(command, (stdin, out[1], err[1]), not_theirs=ours)
-    theirs = (info[1], ready[1], go[0], options, *files[1:3], out[1], err[1])
-    for fd in (*theirs, *([files.hosts] if files.hosts is not None else ())):
+    for fd in (info[1], ready[1], go[0], options, *files[1:], out[1], err[1]):
         os.close(fd)
     return _Started(child, out[0], err[0], info[0], ready[0], go[1])
 
