@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lotabots.diagnostics.diagnostic import Diagnostic, Label, Severity
     from lotabots.graph.build import FleetGraph
     from lotabots.model.fleet import Fleet
+    from lotabots.model.trial import TrialFile
 
 
 class CheckInfo(NamedTuple):
@@ -72,6 +73,7 @@ class Workspace(Frozen):
     graph: FleetGraph
     untrusted: frozenset[str]
     doubts: Doubts
+    trials: tuple[TrialFile, ...] = ()
 
     @cached_property
     def reach(self) -> Reachability:
@@ -98,12 +100,18 @@ class Workspace(Frozen):
         return not any(path.startswith(BOTS) for path in self.untrusted)
 
 
-def workspace_of(fleet: Fleet, graph: FleetGraph, *, untrusted: frozenset[str]) -> Workspace:
+def workspace_of(
+    fleet: Fleet,
+    graph: FleetGraph,
+    *,
+    untrusted: frozenset[str],
+    trials: tuple[TrialFile, ...] = (),
+) -> Workspace:
     """The workspace of `fleet`, some of whose files could not be understood."""
     vague = {bot.name for bot in fleet.bots if bot.path in untrusted}
     if GATES in untrusted:
         vague.update(graph.gates)
-    return Workspace(fleet, graph, untrusted, doubts(fleet, graph, frozenset(vague)))
+    return Workspace(fleet, graph, untrusted, doubts(fleet, graph, frozenset(vague)), trials)
 
 
 FLEET = "rules/fleet.yaml"

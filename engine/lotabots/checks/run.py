@@ -29,7 +29,7 @@ def run(loaded: Loaded, *, checks: Iterable[Check] | None = None) -> CheckedFlee
         checks: run these instead of all (a test selects its check).
     """
     graph = build(loaded.fleet)
-    workspace = workspace_of(loaded.fleet, graph, untrusted=untrusted(loaded))
+    workspace = workspace_of(loaded.fleet, graph, untrusted=untrusted(loaded), trials=loaded.trials)
     chosen = all_checks() if checks is None else checks
     found = list(loaded.diagnostics)
     for check in sorted(chosen, key=lambda one: (one.info.last, one.info.code)):

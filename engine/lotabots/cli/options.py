@@ -81,10 +81,13 @@ def terminal_width() -> int:
     return min(get_terminal_size((100, 24)).columns, MAX_WIDTH)
 
 
-def workspace_at(path: Path | None) -> Workspace:
-    """The checked workspace; ends the process with exit code 2 if there is none."""
+def workspace_at(path: Path | None, *, tests: bool = False) -> Workspace:
+    """The checked workspace; ends the process with exit code 2 if there is none.
+
+    With `tests`, its policy tests are read and checked, too.
+    """
     try:
-        return open_workspace(path)
+        return open_workspace(path, tests=tests)
     except WorkspaceError as error:
         fail_to_open(error)
 

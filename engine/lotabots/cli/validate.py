@@ -65,7 +65,7 @@ def command(
 
     Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 nothing to validate.
     """
-    opened = workspace_at(path or workspace)
+    opened = workspace_at(path or workspace, tests=True)
     found = _selected(opened.checked.diagnostics, select)
     colored = wants_color(color)
     click.echo(_report(opened, found, style=style, color=colored), nl=False, color=colored)

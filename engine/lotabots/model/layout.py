@@ -23,6 +23,7 @@ EVENTS_PATH: Final = "rules/events.yaml"
 GATES_PATH: Final = "rules/gates.yaml"
 EDGES_PATH: Final = "graphs/dependencies.yaml"
 BOTS_FOLDER: Final = "rules/bots"
+TESTS_FOLDER: Final = "rules/tests"
 
 SHAPES: Final[Mapping[str, Shape]] = {
     FLEET_PATH: SETTINGS_FILE,
@@ -41,6 +42,7 @@ MANDATORY: Final = {
 """The files that a fleet cannot work without, and what they declare."""
 
 _BOT_PATH: Final = re.compile(rf"{BOTS_FOLDER}/[^/]+\.yaml")
+_TEST_PATH: Final = re.compile(rf"{TESTS_FOLDER}/[^/]+\.yaml")
 
 
 def shape_of(path: str) -> Shape | None:
@@ -51,6 +53,11 @@ def shape_of(path: str) -> Shape | None:
 def is_bot_file(path: str) -> bool:
     """Whether the file at `path` declares a bot."""
     return _BOT_PATH.fullmatch(path) is not None
+
+
+def is_test_file(path: str) -> bool:
+    """Whether the file at `path` holds policy tests, which are no part of the fleet."""
+    return _TEST_PATH.fullmatch(path) is not None
 
 
 def is_yaml(path: str) -> bool:

@@ -34,6 +34,7 @@ from lotabots.model.layout import (
     MANDATORY,
     SHAPES,
     is_bot_file,
+    is_test_file,
     is_yaml,
 )
 from lotabots.model.subject import with_subjects
@@ -44,14 +45,16 @@ if TYPE_CHECKING:
 
     from lotabots.diagnostics.span import Span
     from lotabots.model.codec.shape import Shape
+    from lotabots.model.trial import TrialFile
     from lotabots.syntax.nodes import Node
 
 
 class Loaded(NamedTuple):
-    """A fleet and the findings about the form of its files, in order."""
+    """A fleet and its policy tests, and the findings about the form of their files, in order."""
 
     fleet: Fleet
     diagnostics: tuple[Diagnostic, ...]
+    trials: tuple[TrialFile, ...] = ()
 
 
 class _Read(NamedTuple):
@@ -79,17 +82,30 @@ def load(files: Mapping[str, bytes]) -> Loaded:
     findings = reading.findings
     single = {path: _Read({}, {}) for path in SHAPES}
     bots: list[Bot] = []
+    trials = {path: files[path] for path in files if is_test_file(path)}
     for path in sorted(files):
         if path in SHAPES:
             single[path] = _file(path, files[path], SHAPES[path], reading)
         elif is_bot_file(path):
             bots.extend(_bot(path, files[path], reading))
-        elif is_yaml(path):
+        elif is_yaml(path) and path not in trials:
             findings.append(_unexpected(path))
     _missing(files, findings)
     fleet = _fleet(single, _once(bots, findings), findings)
+    read = _trials(trials, reading) if trials else ()
     ordered = in_order(with_subjects(findings, reading.trees))
-    return Loaded(_with_broken(fleet, ordered), ordered)
+    return Loaded(_with_broken(fleet, ordered), ordered, read)
+
+
+def _trials(files: Mapping[str, bytes], reading: _Reading) -> tuple[TrialFile, ...]:
+    # Imported by those who have tests, and want to know of them.
+    from lotabots.model.codec.trial import TRIALS  # noqa: PLC0415
+    from lotabots.model.trial import TrialFile  # noqa: PLC0415
+
+    return tuple(
+        TrialFile(path=path, **_file(path, files[path], TRIALS, reading).values)
+        for path in sorted(files)
+    )
 
 
 def _file(path: str, data: bytes, shape: Shape, reading: _Reading) -> _Read:

@@ -17,6 +17,7 @@ from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
 from lotabots.model.codec.settings import SETTINGS_FILE
+from lotabots.model.codec.trial import TRIALS
 from lotabots.model.envelope_schema import envelope_schema
 from lotabots.model.fleet import Settings
 from lotabots.model.payload_schema import payload_schema
@@ -37,6 +38,7 @@ _FILES: Final[dict[str, tuple[Shape, type | None]]] = {
     "events": (EVENTS, None),
     "gates": (GATES, None),
     "dependencies": (EDGES, None),
+    "tests": (TRIALS, None),
 }
 
 

@@ -18,6 +18,7 @@ FAMILIES: Final = {
     "LB5": "Time",
     "LB6": "Indirect power",
     "LB7": "Gates and emitted fields",
+    "LB8": "Policy tests",
     "LR0": "Decisions about a whole event",
     "LR1": "Decisions about a candidate, by rule",
     "LR2": "Decisions about a candidate, by state",

@@ -17,6 +17,7 @@ FILES: Final = {
     "events.schema.json": "rules/events.yaml",
     "gates.schema.json": "rules/gates.yaml",
     "dependencies.schema.json": "graphs/dependencies.yaml",
+    "tests.schema.json": "rules/tests/<name>.yaml",
 }
 """Schema to the file it describes, in the order of the reference."""
 

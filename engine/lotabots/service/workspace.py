@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.adapters.files.workspace import WorkspaceError, read_workspace
 from lotabots.checks.run import run
+from lotabots.model.layout import is_test_file
 from lotabots.model.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lotabots.model.trial import TrialFile
     from lotabots.policy.checked import CheckedFleet
 
 
@@ -26,17 +28,22 @@ class Workspace(NamedTuple):
     root: Path
     files: Mapping[str, bytes]
     checked: CheckedFleet
+    trials: tuple[TrialFile, ...] = ()
 
 
-def open_workspace(path: Path | None = None) -> Workspace:
+def open_workspace(path: Path | None = None, *, tests: bool = False) -> Workspace:
     """Read and check the workspace at `path`, or the one around the current directory.
+
+    With `tests`, its policy tests too. Without, a mistake in one keeps nothing from running.
 
     Raises:
         WorkspaceError: there is none, or it cannot be read; the message says the cure.
     """
     root = find_root(path)
     files = read_workspace(root)
-    return Workspace(root, files, run(load(files)))
+    known = files if tests else {p: data for p, data in files.items() if not is_test_file(p)}
+    loaded = load(known)
+    return Workspace(root, files, run(loaded), loaded.trials)
 
 
 def find_root(path: Path | None) -> Path:

@@ -42,6 +42,7 @@ def test_there_is_a_schema_per_kind_of_file_and_one_per_payload():
         "events.schema.json",
         "gates.schema.json",
         "dependencies.schema.json",
+        "tests.schema.json",
         "envelope.schema.json",
     ]
 
