@@ -20,7 +20,7 @@ CHECK = @printf 'check  %s\n'
 PARALLEL ?= --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check static format-check lint types imports generated validate \
+.PHONY: help setup demo test check static format-check lint types imports generated validate policy \
 	bench soak format generate tools lock clean
 
 help: ## list what can be made
@@ -41,7 +41,7 @@ test: setup ## run all tests
 check: static test ## everything that CI runs
 
 # The parts of `check` that are not tests; `make -k static` runs the rest after a failure too.
-static: format-check lint types imports generated validate
+static: format-check lint types imports generated validate policy
 
 format-check: setup
 	$(CHECK) 'format: ruff format --check'
@@ -66,6 +66,10 @@ generated: setup
 validate: setup
 	$(CHECK) 'the fleet of this repository'
 	@$(RUN) lotabots validate
+
+policy: setup
+	$(CHECK) 'what the rules decide: rules/tests'
+	@$(RUN) lotabots test --fail-under 95
 
 bench: ## measure against the budgets (adds the packages it compares with)
 	@sh scripts/setup.sh bench

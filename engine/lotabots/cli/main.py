@@ -19,6 +19,7 @@ from lotabots import __version__
 COMMANDS: Final = {
     "init": "Make a workspace: a fleet of one bot that runs.",
     "validate": "Prove the fleet: every finding with its place and its cure.",
+    "test": "Run the policy tests: events, and what must be decided about them.",
     "decide": "Say what would happen to an event, and why.",
     "explain": "Explain a code, a bot, an event or a gate.",
     "run": "Run the service: decide events, run jobs, keep the audit log.",

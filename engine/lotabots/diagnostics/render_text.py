@@ -32,8 +32,15 @@ def render(
     if not diagnostics:
         return ""
     page = _Page(Sources(sources), color=color, width=width)
-    blocks = [page.finding(diagnostic) for diagnostic in diagnostics]
-    return "\n".join((*blocks, page.summary(diagnostics)))
+    return "\n".join((*map(page.finding, diagnostics), page.summary(diagnostics)))
+
+
+def frames(
+    diagnostics: Sequence[Diagnostic], sources: Mapping[str, bytes], *, color: bool, width: int
+) -> str:
+    """As `render`, without the summary: for findings without a code, and a report around them."""
+    page = _Page(Sources(sources), color=color, width=width)
+    return "\n".join(map(page.finding, diagnostics))
 
 
 def counts(diagnostics: Iterable[Diagnostic]) -> str:
@@ -69,7 +76,8 @@ class _Page:
         )
 
     def _headline(self, found: Diagnostic) -> str:
-        kind = self._paint(f"{found.severity.value}[{clean(found.code)}]", found.severity.value)
+        code = f"[{clean(found.code)}]" if found.code else ""
+        kind = self._paint(f"{found.severity.value}{code}", found.severity.value)
         return f"{kind}{self._paint(f': {clean(found.message)}', 'strong')}"
 
     def _frame(

@@ -6,20 +6,14 @@ the engine would. No job is run: a story shows what would happen, and why.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
-from lotabots.model.envelope import (
-    Envelope,
-    MalformedError,
-    Stamp,
-    decode_envelope,
-    encode_envelope,
-)
+from lotabots.model.envelope import MalformedError, Stamp, decode_envelope
+from lotabots.policy.cascade import event_of
 from lotabots.policy.decide import decide_bytes
 from lotabots.policy.decision import Decision, EmitEvent
 from lotabots.policy.state import State
@@ -74,7 +68,7 @@ def tell(policy: Policy, story: Iterable[Told], *, now: datetime) -> Iterator[Sc
             state = step.state
             yield Scene(raw, stamp, step.decision, note, cause)
             emitted = [effect for effect in step.effects if isinstance(effect, EmitEvent)]
-            todo += [(*_emitted(effect, stamp.received), number) for effect in emitted]
+            todo += [(*event_of(effect, stamp.received), number) for effect in emitted]
             note = ""
             number += 1
 
@@ -85,17 +79,3 @@ def _stamp(told: Told, now: datetime) -> Stamp:
     except MalformedError:
         return Stamp(source=told.source, received=told.at or now)
     return Stamp(source=told.source or envelope.source, received=told.at or envelope.timestamp)
-
-
-def _emitted(effect: EmitEvent, now: datetime) -> tuple[bytes, Stamp]:
-    """The event of a complete gate, with an id that depends on nothing but what led to it."""
-    seed = "\0".join((effect.source, effect.type, effect.key, *effect.causes))
-    envelope = Envelope(
-        id=hashlib.sha256(seed.encode()).hexdigest()[:32],
-        timestamp=now,
-        source=effect.source,
-        type=effect.type,
-        payload=Raw(effect.payload.encode()),
-    )
-    cause = effect.causes[-1] if effect.causes else ""
-    return encode_envelope(envelope), Stamp(effect.source, now, effect.hops, causation_id=cause)
