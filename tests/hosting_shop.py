@@ -100,19 +100,29 @@ def shop(environment: str, **more: Any) -> Hosted:  # noqa: ANN401 - attributes 
     return Hosted(service="shop", environment=environment, **given)
 
 
+class Notebook(list[tuple[str, "Mapping[str, Any]"]]):
+    """What a host put on record; it takes changes as long as it is not `full`."""
+
+    full = False
+
+    def __call__(self, verb: str, about: Mapping[str, Any], /) -> None:
+        """Put on record."""
+        self.append((verb, about))
+
+
 class Hosting:
     """A running host. `records` is what it put on record."""
 
     def __init__(self, state: Path, plan: Plan, sandbox: Sandbox) -> None:
         self.state = state
         self.plan = plan
-        self.records: list[tuple[str, Mapping[str, Any]]] = []
+        self.records = Notebook()
         self.host = Host(
             state,
             plan,
             sandbox=sandbox,
             clock=SystemClock(),
-            record=lambda verb, about: self.records.append((verb, about)),
+            record=self.records,
         )
 
     def door(self, name: str) -> Path:

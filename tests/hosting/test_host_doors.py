@@ -101,9 +101,35 @@ async def test_without_a_sandbox_nothing_is_started_and_the_release_stays(
 ):
     async with hosting(tmp_path, NO_SANDBOX) as host:
         made = await host.release("staging", version="v1")
-        assert made == Answer(503, {"error": "no sandbox: this test has none"})
+        text = "there is no sandbox here; `lotabots sandbox doctor` says why"
+        assert made == Answer(503, {"error": text, "code": "no-sandbox"})
     async with hosting(tmp_path, hosting_sandbox) as host:
         assert (await host.release("staging", version="v1")).status == 201
+
+
+async def test_what_cannot_be_put_on_record_is_not_done(tmp_path: Path, hosting_sandbox: Sandbox):
+    async with hosting(tmp_path, hosting_sandbox) as host:
+        active = await host.deploy("staging", version="v1")
+        made = (await host.release("staging", version="v2")).said["release"]
+        before = await host.status("staging")
+        host.records.full = True
+        refused = [
+            await host.promote("staging", made),
+            await host.release("staging", version="v3"),
+            await host.call("scale", "POST", "/services/shop/staging/scale", {"instances": 1}),
+            await host.call(
+                "rollback", "POST", f"/services/shop/staging/releases/{active}/start", {}
+            ),
+            await host.call(
+                "deploy-staging", "POST", f"/services/shop/staging/releases/{made}/discard", {}
+            ),
+        ]
+        assert {(answer.status, answer.said["code"]) for answer in refused} == {(503, "no-records")}
+        assert await host.status("staging") == before
+        assert [verb for verb, _ in host.records[-5:]] == ["refused"] * 5
+        assert (await host.get("staging")).said == "v1"
+        host.records.full = False
+        assert (await host.promote("staging", made)).status == 200
 
 
 async def test_the_doors_are_for_their_owner_only_and_go_with_the_host(tmp_path: Path):

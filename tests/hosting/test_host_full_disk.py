@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hosting_shop import hosting, until
+from hosting_shop import Answer, hosting, until
 from lotabots.adapters.hosting import instances, releases
 from lotabots.adapters.hosting.releases import Shelf
 
@@ -44,7 +44,8 @@ async def test_a_promotion_that_cannot_be_written_down_changes_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(releases, "_write", full)
             promoted = await host.promote("staging", made)
-        assert promoted.status == 503
+        text = "the host failed; its log says how (`door.failed`)"
+        assert promoted == Answer(503, {"error": text, "code": "host-failed"})
         assert (await host.status("staging"))["active"] == old
         assert (await host.get("staging")).said == "v1"
         assert (await host.promote("staging", made)).status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,23 +23,45 @@ if TYPE_CHECKING:
     from lotabots.runtime.ports import Clock
     from lotabots.service.config import ServiceConfig
 
+log = logging.getLogger(__name__)
+
 SUBJECT: Final = "lb.ctl.host"
 FLUSH_S: Final = 2.0
 """How long the end of the host waits for the server to take the last records."""
 
+MOST: Final = 5_000
+"""Records that wait for the server at once; each has a few KiB at most."""
+
+REFUSED, LEFT_OUT = "refused", "left-out"
 ASK_S: Final = 5.0
 SHOWN: Final = ("service", "environment", "listen", "release", "instances", "running")
 
 
 class Records:
-    """Publishes what the host did and refused, in order, until the server has it."""
+    """Publishes what the host did and refused, in order, until the server has it.
+
+    While the server is away records wait, `MOST` at most: when they are full, the host changes
+    nothing any more. Refusals take half of that at most, so that nobody who is refused again and
+    again keeps others from a change; beyond, they are counted, and the number is on record.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiting: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._left_out = 0
 
-    def __call__(self, verb: str, about: Mapping[str, Any]) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether no change can be put on record, and so none may be made."""
+        return self._waiting.qsize() >= MOST
+
+    def __call__(self, verb: str, about: Mapping[str, Any], /) -> None:
         """Put on record; publishing goes on in the background."""
+        if verb == REFUSED and self._waiting.qsize() >= MOST // 2:
+            if not self._left_out:
+                log.error("records.left_out", extra={"waiting": self._waiting.qsize()})
+            self._left_out += 1
+            return
         said = {"at": self._clock.now().isoformat(), **about}
         self._waiting.put_nowait(Outgoing(f"{SUBJECT}.{verb}", json.dumps(said).encode()))
 
@@ -51,9 +74,13 @@ class Records:
         task = asyncio.create_task(self._publish(ledger))
         try:
             yield task
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(FLUSH_S):
                     await self._waiting.join()
+            except TimeoutError:
+                lost = self._waiting.qsize() + 1  # and the one that is being published
+                fields = {"records": lost, "refusals": self._left_out}
+                log.error("records.lost", extra=fields)  # noqa: TRY400 - it says it all
         finally:
             task.cancel()
 
@@ -61,6 +88,9 @@ class Records:
         while True:
             message = await self._waiting.get()
             await ledger.store([message])
+            if self._left_out and self._waiting.empty():
+                left_out, self._left_out = self._left_out, 0
+                self(LEFT_OUT, {"refusals": left_out})
             self._waiting.task_done()
 
 

@@ -9,8 +9,8 @@ import pytest
 from lotabots.model.load import load
 from lotabots.policy.hosting import Hosted, Target
 from lotabots.service.config import ServiceConfig, read_config
-from lotabots.service.hosting_config import unknown_environments
 from lotabots.service.granted import hosting_places
+from lotabots.service.hosting_config import unknown_environments
 
 if TYPE_CHECKING:
     from pathlib import Path

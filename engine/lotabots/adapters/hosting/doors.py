@@ -155,7 +155,7 @@ class Doorway:
             except Exception as error:  # the door stays open for others, and says what it knows
                 log.exception("door.failed", extra=about)
                 status = 503 if isinstance(error, OSError) else 500
-                text = f"the host failed: {error}; see its log"
+                text = "the host failed; its log says how (`door.failed`)"
                 return await self._declined(DeclinedError(status, text), about | visit.asked)
             if verb in CHANGING:
                 answered = msgspec.json.decode(response.text or "{}")
@@ -167,6 +167,9 @@ class Doorway:
     def _let_through(self, verb: Verb, environment: str) -> None:
         if refusal := closed(self.door, verb, environment):
             raise DeclinedError(403, refusal)
+        if verb in CHANGING and self.host.record.full:
+            text = "what is done cannot be put on record at the moment, so nothing is; see the log"
+            raise DeclinedError(503, text, code="no-records")
 
     async def _nothing(self, request: web.Request) -> web.Response:
         about = {"door": self.door.name, "verb": "", "path": short(request.path)}
@@ -180,7 +183,8 @@ class Doorway:
             yield
             return
         if self._turns[site] >= TURNS:
-            raise DeclinedError(503, f"{TURNS} requests of this door are under way; wait for them")
+            text = f"{TURNS} requests of this door are under way; wait for them"
+            raise DeclinedError(503, text, code="busy")
         self._turns[site] += 1
         try:
             await self._brake.wait()
@@ -193,10 +197,10 @@ class Doorway:
         """The answer to what is not done; also on record."""
         await self._brake.wait()
         text = short(str(error))
-        fields = about | {"status": error.status, "error": text}
+        fields = about | {"status": error.status, "code": error.code, "error": text}
         log.warning("door.refused", extra=fields)
         self.host.record("refused", fields)
-        said = {"error": text} | ({"log": error.log} if error.log else {})
+        said = {"error": text, "code": error.code} | ({"log": error.log} if error.log else {})
         return web.json_response(said, status=error.status)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from lotabots.adapters.executor.output import Secrets
@@ -27,7 +27,7 @@ from lotabots.adapters.hosting.site import Site
 from lotabots.policy.doors import doors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -35,9 +35,18 @@ if TYPE_CHECKING:
     from lotabots.policy.hosting import Hosted, Target
     from lotabots.runtime.ports import Clock
 
-    Record = Callable[[str, Mapping[str, Any]], None]
-
 DOORS: Final = "doors"
+
+
+class Recorder(Protocol):
+    """Where the host puts on record what it did, and what it refused."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be recorded now, so that nothing may be done either."""
+
+    def __call__(self, verb: str, about: Mapping[str, Any], /) -> None:
+        """Put on record; never waits."""
 
 
 class Plan(NamedTuple):
@@ -55,7 +64,7 @@ class Host:
     """
 
     def __init__(
-        self, state: Path, plan: Plan, *, sandbox: Sandbox, clock: Clock, record: Record
+        self, state: Path, plan: Plan, *, sandbox: Sandbox, clock: Clock, record: Recorder
     ) -> None:
         self.state = state
         self.plan = plan

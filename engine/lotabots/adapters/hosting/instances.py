@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import configparser
+import logging
 import re
 import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from lotabots.adapters.sandbox.launch import Run
     from lotabots.adapters.sandbox.report import Report
     from lotabots.policy.hosting import Hosted
+
+log = logging.getLogger(__name__)
 
 UP_S: Final = 15.0
 """How long a new instance may take until it answers."""
@@ -83,16 +86,16 @@ class Program(NamedTuple):
 class Instance:
     """A process under way. `port` is where it answers."""
 
-    def __init__(self, port: int, log: Log, task: asyncio.Task[Report]) -> None:
+    def __init__(self, port: int, wrote: Log, task: asyncio.Task[Report]) -> None:
         self.port = port
-        self._log = log
+        self._wrote = wrote
         self._task = task
         # Whoever asks for many checks takes no more than one connection by them.
         self._turn = asyncio.Semaphore(1)
 
     def tail(self) -> str:
         """The end of what it wrote."""
-        return self._log.text(Secrets({}))[-TAIL:].decode(errors="replace")
+        return self._wrote.text(Secrets({}))[-TAIL:].decode(errors="replace")
 
     @property
     def ended(self) -> bool:
@@ -105,7 +108,8 @@ class Instance:
         if self._task.cancelled():
             return "it was stopped"
         if (error := self._task.exception()) is not None:
-            return f"it was lost: {error}"
+            log.error("instance.lost", extra={"port": self.port}, exc_info=error)
+            return "it was lost; the host's log says how (`instance.lost`)"
         return _words(self._task.result())
 
     async def ask(self, path: str) -> Asked:
@@ -167,7 +171,8 @@ async def start(hosted: Hosted, program: Program, sandbox: Sandbox, journal: Jou
 
 def _launch(hosted: Hosted, program: Program, sandbox: Sandbox, journal: Journal) -> Instance:
     if sandbox.launcher is None:
-        raise FailedError(f"no sandbox: {sandbox.problem}")
+        log.error("host.no_sandbox", extra={"why": sandbox.problem})
+        raise FailedError("there is no sandbox here; `lotabots sandbox doctor` says why")
     port = _free_port()
     argv = (
         *(own_interpreter().program, "-I", "-S", "-B", "-u", "-c", _BOOT),
@@ -177,17 +182,19 @@ def _launch(hosted: Hosted, program: Program, sandbox: Sandbox, journal: Journal
     try:
         run = sandbox.launcher.start(_policy(hosted, program, port), argv, level=sandbox.level)
     except (RefusedError, ValueError) as error:
-        raise FailedError(str(error)) from error
-    log = Log()
-    talk = _listen(run, log, (journal.pen(port), journal.pen(port)))
-    return Instance(port, log, asyncio.create_task(talk))
+        log.exception("instance.refused", extra={"target": hosted.name})
+        text = "the sandbox does not start it; the host's log says why (`instance.refused`)"
+        raise FailedError(text) from error
+    wrote = Log()
+    talk = _listen(run, wrote, (journal.pen(port), journal.pen(port)))
+    return Instance(port, wrote, asyncio.create_task(talk))
 
 
-async def _listen(run: Run, log: Log, pens: tuple[Pen, Pen]) -> Report:
+async def _listen(run: Run, wrote: Log, pens: tuple[Pen, Pen]) -> Report:
     """Take what the instance writes, until it ends."""
 
     async def note(piece: bytes, pen: Pen) -> None:
-        log.feed(piece)
+        wrote.feed(piece)
         pen.feed(piece)
         await asyncio.sleep(len(piece) / _FASTEST)
 
@@ -259,7 +266,9 @@ def _console_scripts(file: Path) -> dict[str, str]:
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        raise FailedError(f"{file.parent.name}/{file.name} cannot be read: {error}") from error
+        log.exception("release.unreadable", extra={"file": str(file)})
+        text = f"{file.parent.name}/{file.name} cannot be read ({type(error).__name__})"
+        raise FailedError(text) from error
     return dict(parser["console_scripts"]) if parser.has_section("console_scripts") else {}
 
 

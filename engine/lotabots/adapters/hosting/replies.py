@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lotabots.policy import hosting
 
@@ -12,12 +12,28 @@ if TYPE_CHECKING:
     from lotabots.policy.hosting import Book, Hosted, Release
 
 
-class DeclinedError(Exception):
-    """The host does not do that; `status` is the one of HTTP, `log` the end of a program's."""
+CODES: Final = {
+    403: "wrong-door",
+    404: "unknown",
+    409: "wrong-state",
+    413: "too-large",
+    422: "not-taken",
+    500: "host-failed",
+    503: "host-failed",
+}
+"""What a refusal is known by where it has no code of its own, by the status of HTTP."""
 
-    def __init__(self, status: int, message: str, *, log: str = "") -> None:
+
+class DeclinedError(Exception):
+    """The host does not do that; `status` is the one of HTTP, `log` the end of a program's.
+
+    INVARIANT: the message holds no text of the system's: that names files of this machine.
+    """
+
+    def __init__(self, status: int, message: str, *, code: str = "", log: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.code = code or CODES[status]
         self.log = log
 
 

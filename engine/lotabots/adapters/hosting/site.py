@@ -243,8 +243,9 @@ class Site:
             del self._pools[release]
             if not self.book.releases[release].order and self.sandbox.launcher is not None:
                 await self._discard(release, job=job, reason=str(error))
-            status = 422 if self.sandbox.launcher is not None else 503
-            raise DeclinedError(status, str(error), log=error.log) from error
+            if self.sandbox.launcher is None:
+                raise DeclinedError(503, str(error), code="no-sandbox") from error
+            raise DeclinedError(422, str(error), log=error.log) from error
 
     async def _begin(self, pool: Pool) -> None:
         if damage := await asyncio.to_thread(self.shelf.damage, pool.release):
@@ -340,6 +341,7 @@ async def _grow(pool: Pool, number: int) -> None:
     try:
         await pool.grow(number)
     except FailedError as error:
-        raise DeclinedError(503, f"{text}: {error}", log=error.log) from error
+        raise DeclinedError(503, f"{text}: {error}", code="not-up", log=error.log) from error
     if len(pool.instances) < number:
-        raise DeclinedError(503, f"{text}: one has just ended; check it and ask again")
+        ended = f"{text}: one has just ended; check it and ask again"
+        raise DeclinedError(503, ended, code="not-up")
