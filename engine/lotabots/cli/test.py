@@ -18,6 +18,7 @@ from lotabots.cli.options import (
 )
 from lotabots.diagnostics import render_text
 from lotabots.diagnostics.diagnostic import Severity
+from lotabots.diagnostics.words import counted
 from lotabots.model.layout import TESTS_FOLDER, is_test_file
 
 if TYPE_CHECKING:
@@ -157,5 +158,8 @@ def _tested(opened: Workspace, chosen: list[Chosen], *, covering: bool, mutate: 
     from lotabots.trials.mutants import mutants, survives  # noqa: PLC0415 - wanted by it alone
 
     changed = tuple(mutants(opened.checked.fleet))
+    click.echo(
+        f"trying {counted(len(changed), 'change')} of the rules, one at a time ...", err=True
+    )
     survivors = tuple(mutant for mutant in changed if survives(mutant, chosen))
     return report._replace(tried=len(changed), survivors=survivors)

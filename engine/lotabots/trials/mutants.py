@@ -49,9 +49,9 @@ def mutants(fleet: Fleet) -> Iterator[Mutant]:
             gates = (*fleet.gates[:number], other, *fleet.gates[number + 1 :])
             yield Mutant(f"gate.{gate.name}", what, span, replace(fleet, gates=gates))
     for number, edge in enumerate(fleet.edges):
-        for event in edge.via:
-            fewer = replace(edge, via=_without(edge.via, edge.via.index(event)))
-            kept = (fewer,) if fewer.via else ()
+        for position, event in enumerate(edge.via or ("any event",)):
+            via = _without(edge.via, position)
+            kept = (replace(edge, via=via),) if via else ()
             edges = (*fleet.edges[:number], *kept, *fleet.edges[number + 1 :])
             what = f"without the edge to `{edge.target}` by `{event}`"
             yield Mutant(edge.source, what, edge.span, replace(fleet, edges=edges))
@@ -71,6 +71,9 @@ def _of_bot(bot: Bot) -> Iterator[tuple[str, Span, Bot]]:
         for text, when in _conditions(trigger):
             triggers = _with(bot.triggers, number, replace(trigger, when=when))
             yield text, trigger.at("when"), replace(bot, triggers=triggers)
+    for number, output in enumerate(bot.outputs):
+        what = f"without the output to `{output.destination}`"
+        yield what, output.span, replace(bot, outputs=_without(bot.outputs, number))
     for number, boundary in enumerate(bot.boundaries):
         fewer_boundaries = _without(bot.boundaries, number)
         what = f"without the boundary `{boundary.deny}`"

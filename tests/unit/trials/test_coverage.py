@@ -86,6 +86,7 @@ def test_every_kind_of_rule_has_mutants():
     said = [f"{one.owner} {one.what}" for one in mutants(loaded.fleet)]
     assert said == [
         "BuildBot without the trigger for `change.pushed`",
+        "BuildBot without the output to `TestBot`",
         "TestBot without the trigger for `build.completed`",
         'TestBot without `payload.outcome == "success"`',
         'TestBot without `payload.branch == "main"`',
