@@ -64,13 +64,6 @@ class _Read(NamedTuple):
     places: Places
 
 
-class _Reading(NamedTuple):
-    """What has been found so far, and the trees of the files that could be parsed."""
-
-    findings: Findings
-    trees: dict[str, Node]
-
-
 def load(files: Mapping[str, bytes]) -> Loaded:
     """Read a workspace.
 
@@ -78,51 +71,60 @@ def load(files: Mapping[str, bytes]) -> Loaded:
         files: content by path relative to the workspace, with forward slashes. Files that are not
             YAML are ignored.
     """
-    reading = _Reading([], {})
-    findings = reading.findings
+    findings: Findings = []
     single = {path: _Read({}, {}) for path in SHAPES}
     bots: list[Bot] = []
     trials = {path: files[path] for path in files if is_test_file(path)}
     for path in sorted(files):
         if path in SHAPES:
-            single[path] = _file(path, files[path], SHAPES[path], reading)
+            single[path] = _file(path, files[path], SHAPES[path], findings)
         elif is_bot_file(path):
-            bots.extend(_bot(path, files[path], reading))
+            bots.extend(_bot(path, files[path], findings))
         elif is_yaml(path) and path not in trials:
             findings.append(_unexpected(path))
     _missing(files, findings)
     fleet = _fleet(single, _once(bots, findings), findings)
-    read = _trials(trials, reading) if trials else ()
-    ordered = in_order(with_subjects(findings, reading.trees))
+    read = _trials(trials, findings) if trials else ()
+    ordered = in_order(with_subjects(findings, _trees(files, findings)))
     return Loaded(_with_broken(fleet, ordered), ordered, read)
 
 
-def _trials(files: Mapping[str, bytes], reading: _Reading) -> tuple[TrialFile, ...]:
+def _trials(files: Mapping[str, bytes], findings: Findings) -> tuple[TrialFile, ...]:
     # Imported by those who have tests, and want to know of them.
     from lotabots.model.codec.trial import TRIALS  # noqa: PLC0415
     from lotabots.model.trial import TrialFile  # noqa: PLC0415
 
     return tuple(
-        TrialFile(path=path, **_file(path, files[path], TRIALS, reading).values)
+        TrialFile(path=path, **_file(path, files[path], TRIALS, findings).values)
         for path in sorted(files)
     )
 
 
-def _file(path: str, data: bytes, shape: Shape, reading: _Reading) -> _Read:
+def _file(path: str, data: bytes, shape: Shape, findings: Findings) -> _Read:
     node, faults = compose(path, data)
-    reading.findings.extend(faults)
+    findings.extend(faults)
     places: Places = {}
     if node is None:
         if not faults:
-            reading.findings.append(_empty(path, shape))
+            findings.append(_empty(path, shape))
         return _Read({}, places)
-    reading.trees[path] = node
-    collected = shape.collect(node, reading.findings, places)
+    collected = shape.collect(node, findings, places)
     return _Read(collected[0] if collected else {}, places)
 
 
-def _bot(path: str, data: bytes, reading: _Reading) -> list[Bot]:
-    values, places = _file(path, data, BOT_FILE, reading)
+def _trees(files: Mapping[str, bytes], findings: Findings) -> dict[str, Node]:
+    """The syntax trees of the files with findings, composed once more.
+
+    Most files have none. To keep all trees until that is known costs more memory, and the time to
+    get it, than all that is made of them.
+    """
+    blamed = {finding.primary.span.path for finding in findings}
+    trees = {path: compose(path, files[path])[0] for path in sorted(blamed.intersection(files))}
+    return {path: node for path, node in trees.items() if node is not None}
+
+
+def _bot(path: str, data: bytes, findings: Findings) -> list[Bot]:
+    values, places = _file(path, data, BOT_FILE, findings)
     if "name" not in values:
         return []
     return [Bot(path=path, span=places["name"], places=places, **values)]
