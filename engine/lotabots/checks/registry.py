@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.checks import catalog
@@ -91,7 +91,9 @@ def verify(modules: Iterable[ModuleType]) -> tuple[ModuleType, ...]:
 
 @cache
 def _modules() -> tuple[ModuleType, ...]:
-    names = sorted(module.name for module in pkgutil.iter_modules(catalog.__path__))
+    # Not by `pkgutil`: it imports `inspect`, which costs as much as all checks of a small fleet.
+    files = [file for folder in catalog.__path__ for file in Path(folder).iterdir()]
+    names = sorted(f.stem for f in files if f.suffix == ".py" and not f.stem.startswith("_"))
     return verify([import_module(f"{catalog.__name__}.{name}") for name in names])
 
 

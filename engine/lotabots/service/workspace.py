@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.adapters.files.workspace import WorkspaceError, read_workspace
@@ -61,6 +60,8 @@ def find_root(path: Path | None) -> Path:
         for candidate in (given, given.parent):
             if (candidate / "rules").is_dir() and (candidate == given or given.name == "rules"):
                 return candidate
+        from shlex import quote  # noqa: PLC0415 - only on the way out
+
         raise WorkspaceError(
             f"{path} is not a workspace: it has no folder `rules`; "
             f"give the folder that holds `rules`, or make one: `lotabots init {quote(str(path))}`"
