@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner
 
 from lotabots.cli.main import cli
 from lotabots.service.folder import Lock, StateFolder
-from running import config_of, running
+from running import config_of, running, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,5 +34,20 @@ async def operated(root: Path) -> AsyncIterator[Running]:
 
 async def typed(root: Path, *words: str) -> Result:
     """What a command says and ends with, typed while the service goes on."""
-    command = [words[0], "-C", str(root), *words[1:]]
+    command = [*words, "-C", str(root)]
     return await asyncio.to_thread(CliRunner().invoke, cli, command)
+
+
+async def logged(root: Path, subject: str, count: int) -> list[dict[str, Any]]:
+    """The records of the audit log on `subject`, once there are so many, and the log is whole."""
+    found: list[dict[str, Any]] = []
+
+    async def are_there() -> bool:
+        said = await typed(root, "audit", "show", "--subject", subject, "--format", "json")
+        found[:] = json.loads(said.stdout)["entries"] if said.exit_code == 0 else []
+        return len(found) >= count
+
+    await until(are_there, what=f"{count} records on {subject}")
+    whole = await typed(root, "audit", "verify")
+    assert whole.exit_code == 0, whole.output
+    return [entry["record"] for entry in found]

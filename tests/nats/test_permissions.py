@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet_server import NatsFleet, ask
+from fleet_server import PATIENCE_S, NatsFleet, ask
 from lotabots.adapters.nats.connection import settle
 from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.scan import Scanner
@@ -195,6 +195,20 @@ async def test_a_person_publishes_what_people_may_emit_as_himself(nats_fleet: Na
     for subject in ("ev.build.completed", "lb.ev.cli.bob.approval.granted", "lb.api.status"):
         assert not await nats_fleet.may_publish(ann, subject), subject
     assert await stored(admin) == {APPROVAL: 1}
+
+
+async def test_who_orders_something_is_who_the_server_says(nats_fleet: NatsFleet):
+    engine, ann = await nats_fleet.connect("engine"), await nats_fleet.connect("CLI_ann")
+    orders = await engine.subscribe("lb.do.>")
+    await settle(engine)
+    assert await nats_fleet.may_publish(ann, "do.disable", b'{"by":"cli.bob"}')
+    assert (await orders.next_msg(timeout=PATIENCE_S)).subject == "lb.do.cli.ann.disable"
+    for subject in ("lb.do.cli.bob.disable", "lb.do.cli.ann.disable", "lb.state.switches"):
+        assert not await nats_fleet.may_publish(ann, subject), subject
+    for user in ("BuildBot", "INGRESS_git", "runner", "host", "audit"):
+        client = await nats_fleet.connect(user)
+        for subject in ("do.disable", "lb.do.cli.ann.disable", "lb.state.switches"):
+            assert not await nats_fleet.may_publish(client, subject), (user, subject)
 
 
 @pytest.mark.parametrize("user", ["runner", "audit", "engine", "BuildBot", "CLI_ann"])

@@ -21,6 +21,7 @@ from lotabots.runtime.gatekeeper import Gatekeeper
 from lotabots.runtime.guard import Guard
 from lotabots.runtime.ledger import Ledger
 from lotabots.runtime.ports import Outgoing
+from lotabots.runtime.switches import Attendant, Switchboard, Word
 from lotabots.runtime.worker import Desk, Limits, Worker
 from lotabots.service.workspace import open_workspace
 from memory_streams import START, KilledError, Streams, delivered
@@ -227,6 +228,26 @@ async def _survives(doing: Awaitable[None]) -> bool:
     return True
 
 
+async def test_a_job_held_for_longer_than_its_event_lasts_is_a_dead_letter_and_never_runs(
+    root: Path,
+):
+    checked = open_workspace(root).checked
+    streams = Streams()
+    _events(streams, ("make.asked", 1))
+    await _engine(checked, streams).handle(streams.waiting("lb.ev.>"))
+    word = Word(by="cli.ann", at=START, reason="it is wrong", bot="MakeBot", disabled=True)
+    await Switchboard(Ledger(streams, streams, name="test")).say(word)
+    await _work(checked, streams, root, max_age=timedelta(seconds=1))
+    (dead,) = streams.on("lb.out.>")
+    outcome = json.loads(dead.body)
+    assert (dead.subject.split(".")[2], outcome["code"], outcome["reason"]) == (
+        "dead",
+        "LR201",
+        "`MakeBot` is disabled by cli.ann: it is wrong, for longer than the event lasts",
+    )
+    assert Scripted(root).notes() == []
+
+
 def _engine(checked: CheckedFleet, streams: Streams) -> Engine:
     ledger = Ledger(streams, streams, name="test")
     policy = compile_policy(checked)
@@ -252,7 +273,14 @@ def _keeper(checked: CheckedFleet, streams: Streams) -> Gatekeeper:
     )
 
 
-async def _work(checked: CheckedFleet, streams: Streams, root: Path, *, name: str = "test") -> None:
+async def _work(
+    checked: CheckedFleet,
+    streams: Streams,
+    root: Path,
+    *,
+    name: str = "test",
+    max_age: timedelta = timedelta(hours=24),
+) -> None:
     """Do all jobs of MakeBot until none is left, with a new worker."""
     ledger = Ledger(streams, streams, name="test")
     bot = next(bot for bot in checked.fleet.bots if bot.name == "MakeBot")
@@ -261,11 +289,12 @@ async def _work(checked: CheckedFleet, streams: Streams, root: Path, *, name: st
     worker = Worker(
         runner,
         Guard(ledger, Clock()),
+        Attendant(Switchboard(ledger), checked.fleet.settings),
         desks={bot.name: desk},
         core=ledger,
         clock=Clock(),
         name=name,
-        limits=Limits(30, timedelta(hours=24)),
+        limits=Limits(30, max_age),
     )
     while True:
         for delivery in streams.waiting("lb.work.MakeBot"):

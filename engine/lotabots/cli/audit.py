@@ -352,6 +352,17 @@ def _summary(record: object) -> str:
         jobs = " ".join(f"{job['bot']}.{job['action']}" for job in record.get("jobs") or ())
         event = f"{decision.get('event_type', '')} {decision.get('event_id', '')}"
         return f"{event} -> {jobs}" if jobs else event
+    if "by" in record and "disabled" in record:
+        return _word(record)
     names = _REFUSAL if record.get("error") else _OUTCOME
     words = (record.get(name) for name in names)
     return " ".join(str(word) for word in words if word)
+
+
+def _word(record: dict[str, Any]) -> str:
+    """What an operator said about a bot, or about the rollout."""
+    what = "disabled" if record["disabled"] else "enabled"
+    if not record.get("bot"):
+        what = record.get("phase") or "as the rules say"
+    reason = record.get("reason")
+    return f"{what} by {record['by']}{f': {reason}' if reason else ''}"

@@ -13,6 +13,7 @@ from lotabots.service.config import read_config, user_source
 from lotabots.service.folder import NotRunningError, StateFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lotabots.service.config import ServiceConfig
@@ -52,8 +53,15 @@ def ask(
     return asyncio.run(_ask(folder_of(workspace), f"api.{verb}", about, source=source))
 
 
+def order(
+    workspace: Path | None, verb: str, *, source: str | None = None, **about: str
+) -> dict[str, Any]:
+    """What the running service did on the order of `source`, you if that is None; ends as `ask`."""
+    return asyncio.run(_ask(folder_of(workspace), f"do.{verb}", about, source=source))
+
+
 async def _ask(
-    folder: StateFolder, subject: str, about: dict[str, str | list[str]], *, source: str | None
+    folder: StateFolder, subject: str, about: Mapping[str, str | list[str]], *, source: str | None
 ) -> dict[str, Any]:
     import msgspec  # noqa: PLC0415
     from nats.errors import Error as NatsError  # noqa: PLC0415

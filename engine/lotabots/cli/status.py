@@ -53,10 +53,23 @@ def in_words(said: dict[str, Any]) -> str:
             f"{counted(said['dead_letters'], 'dead letter')}"
         ),
     ]
+    lines += _rollout(said["rollout"])
     lines += [f"bot       {name}: {facts}" for name, facts in _busy(said["bots"])]
     lines += [f"service   {_service(one)}" for one in said["services"]]
     lines += _gates(said)
     return "\n".join(map(clean, lines))
+
+
+def _rollout(rollout: dict[str, Any]) -> Iterator[str]:
+    """How far the rollout is, where an operator said so."""
+    if rollout["word"] is not None:
+        rules = f"; the rules say {rollout['rules']}" if rollout["rules"] else ""
+        yield f"rollout   {rollout['phase']}, {_said(rollout['word'])}{rules}"
+
+
+def _said(word: dict[str, Any]) -> str:
+    reason = f": {word['reason']}" if word["reason"] else ""
+    return f"by {word['by']} at {moment(word['at'])}{reason}"
 
 
 def _busy(bots: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -70,6 +83,8 @@ def _busy(bots: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
 def _facts(bot: dict[str, Any]) -> Iterator[str]:
     if not bot["enabled"]:
         yield "disabled by its rule file"
+    elif bot["disabled"] is not None:
+        yield f"disabled {_said(bot['disabled'])}"
     elif not bot["in_service"]:
         yield f"phase {bot['phase']} is not in service"
     if bot["breaker"] != "closed":

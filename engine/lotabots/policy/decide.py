@@ -46,7 +46,6 @@ from lotabots.policy.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from lotabots.policy.breaker import Breaker
     from lotabots.policy.decision import Effect, Verdict
     from lotabots.policy.rules import (
         BotRule,
@@ -248,7 +247,7 @@ def _in_state(
     at, approved = state.bot(bot.name), passed.saw is not None and passed.saw.approved
     rollout = state.rollout or policy.rollout
     saw = Saw(bot.enabled and not at.disabled, at.breaker.phase, at.queued, rollout, approved)
-    hindrance = _hindrance(bot, saw, policy=policy, breaker=at.breaker, asked=asked)
+    hindrance = _hindrance(bot, saw, policy=policy, state=state, asked=asked)
     if hindrance is not None:
         return state, hindrance
     if at.breaker.phase is not Phase.CLOSED:
@@ -257,13 +256,15 @@ def _in_state(
 
 
 def _hindrance(
-    bot: BotRule, saw: Saw, *, policy: Policy, breaker: Breaker, asked: Asked
+    bot: BotRule, saw: Saw, *, policy: Policy, state: State, asked: Asked
 ) -> Verdict | None:
     """What keeps the bot from its job at this moment, in the documented order."""
+    at = state.bot(bot.name)
     if not saw.enabled:
-        return disabled(bot, saw)
+        return disabled(bot, saw, said=at.said)
     if not policy.rolled_out(bot.phase, saw.rollout):
-        return not_rolled_out(bot, saw)
+        return not_rolled_out(bot, saw, said=state.said)
+    breaker = at.breaker
     if not lets_through(breaker, now=asked.now):
         until = moment(breaker.until)
         lasts = until - asked.head.timestamp <= policy.max_age

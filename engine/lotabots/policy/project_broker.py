@@ -274,13 +274,13 @@ _CORE_USERS: Final = (
             *_scan(*_ALL_STREAMS),
             f"$JS.API.CONSUMER.LIST.{WORK}",
         ),
-        (_inbox("engine"), "lb.api.>"),
+        (_inbox("engine"), "lb.api.>", "lb.do.>"),
     ),
     _guest(
         "runner",
         ("lb.att.>", "lb.out.>", "lb.retry.>", "lb.ctl.runner.>"),
         pulls=WORK,
-        looks_up=(OUTCOMES, ATTEMPTS, CONTROL),
+        looks_up=(OUTCOMES, ATTEMPTS, CONTROL, STATE),
     ),
     _guest("audit", pulls=AUDIT, looks_up=(AUDIT,)),
     User("host", "HOST", (_HOST,), (_inbox("host"),), {_HOST: _HOST}),
@@ -304,7 +304,8 @@ def _outside_user(fleet: Fleet, source: str) -> User:
     )
     doors = {event_subject(source, t): f"ev.{t}" for t in types}
     if source.startswith("cli."):
-        doors["lb.api.>"] = "api.>"
+        # Whoever asks is told the same; whoever orders something has a door of his own.
+        doors |= {"lb.api.>": "api.>", f"lb.do.{source}.>": "do.>"}
     name = outside_account(source)
     return User(name, name, tuple(doors.values()), (_inbox(name),), doors)
 

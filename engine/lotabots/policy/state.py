@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 
 class BotState(Struct, frozen=True):
-    """One bot at this moment. `queued` is the number of its jobs that wait or run."""
+    """One bot at this moment. `queued` is the number of its jobs that wait or run.
+
+    `disabled` is an operator's word, and `said` is whose and why, for people.
+    """
 
     disabled: bool = False
     queued: int = 0
     breaker: Breaker = CLOSED
+    said: str = ""
 
 
 AT_REST: Final = BotState()
@@ -37,12 +41,14 @@ AT_REST: Final = BotState()
 class State(Struct, frozen=True):
     """Everything that changes. `rollout` names the last phase in service; empty = as the rules say.
 
-    A bot that is not in `bots` is at rest; a gate that is not in `gates` waits for nothing.
+    A bot that is not in `bots` is at rest; a gate that is not in `gates` waits for nothing. `said`
+    is whose word `rollout` is and why, for people.
     """
 
     bots: Mapping[str, BotState] = field(default_factory=dict)
     rollout: str = ""
     gates: Mapping[str, GateState] = field(default_factory=dict)
+    said: str = ""
 
     def bot(self, name: str) -> BotState:
         """The state of the bot called `name`."""
@@ -54,12 +60,14 @@ def with_bot(state: State, name: str, bot: BotState) -> State:
     bots = {known: value for known, value in state.bots.items() if known != name}
     if bot != AT_REST:
         bots[name] = bot
-    return State(dict(sorted(bots.items())), state.rollout, state.gates)
+    return State(dict(sorted(bots.items())), state.rollout, state.gates, state.said)
 
 
-def with_disabled(state: State, name: str, *, disabled: bool) -> State:
+def with_disabled(state: State, name: str, *, disabled: bool, said: str = "") -> State:
     """`state` after an operator disabled or enabled a bot. A file's ``enabled: false`` stays."""
-    return with_bot(state, name, msgspec.structs.replace(state.bot(name), disabled=disabled))
+    said = said if disabled else ""
+    bot = msgspec.structs.replace(state.bot(name), disabled=disabled, said=said)
+    return with_bot(state, name, bot)
 
 
 def with_queued(state: State, name: str, queued: int) -> State:
@@ -67,14 +75,14 @@ def with_queued(state: State, name: str, queued: int) -> State:
     return with_bot(state, name, msgspec.structs.replace(state.bot(name), queued=queued))
 
 
-def with_rollout(state: State, phase: str) -> State:
+def with_rollout(state: State, phase: str, *, said: str = "") -> State:
     """`state` with `phase` as the last phase in service; empty for what the rules say."""
-    return State(state.bots, phase, state.gates)
+    return State(state.bots, phase, state.gates, said if phase else "")
 
 
 def with_gate(state: State, name: str, gate: GateState) -> State:
     """`state` with another state of one gate."""
-    return State(state.bots, state.rollout, {**state.gates, name: gate})
+    return State(state.bots, state.rollout, {**state.gates, name: gate}, state.said)
 
 
 def with_signal(
@@ -92,6 +100,7 @@ def state_to_json(state: State) -> dict[str, Any]:
         "version": 1,
         "bots": {name: msgspec.to_builtins(bot) for name, bot in sorted(state.bots.items())},
         "rollout": state.rollout,
+        "said": state.said,
         "gates": {name: gate_to_json(gate) for name, gate in sorted(state.gates.items())},
     }
 
@@ -104,7 +113,7 @@ def state_from_json(data: Any) -> State:  # noqa: ANN401 - JSON of unknown shape
     """
     form = msgspec.convert(data, _Form)
     gates = {name: gate_from_json(gate) for name, gate in form.gates.items()}
-    return State(form.bots, form.rollout, gates)
+    return State(form.bots, form.rollout, gates, form.said)
 
 
 class _Form(Struct, forbid_unknown_fields=True):
@@ -112,3 +121,4 @@ class _Form(Struct, forbid_unknown_fields=True):
     bots: dict[str, BotState]
     rollout: str
     gates: dict[str, Any]
+    said: str = ""

@@ -79,17 +79,18 @@ def condition_error(target: str, rule: RuleRef, reason: str) -> Reject:
     return Reject(target, codes.CONDITION_ERROR.code, reason, rule)
 
 
-def disabled(bot: BotRule, saw: Saw) -> Reject:
-    """LR201: the bot is switched off, by its file or by an operator."""
-    by = "its rule file" if not bot.enabled else "an operator"
+def disabled(bot: BotRule, saw: Saw, *, said: str = "") -> Reject:
+    """LR201: the bot is switched off, by its file or by an operator, who `said` why."""
+    by = "its rule file" if not bot.enabled else said or "an operator"
     return Reject(
         bot.name, codes.BOT_DISABLED.code, f"`{bot.name}` is disabled by {by}", bot.rule, saw=saw
     )
 
 
-def not_rolled_out(bot: BotRule, saw: Saw) -> Reject:
-    """LR202: the phase of the bot is not in service yet."""
+def not_rolled_out(bot: BotRule, saw: Saw, *, said: str = "") -> Reject:
+    """LR202: the phase of the bot is not in service yet; an operator may have `said` so."""
     reason = f"phase `{bot.phase}` of `{bot.name}` is not in service: rollout is `{saw.rollout}`"
+    reason += f" by {said}" if said else ""
     return Reject(bot.name, codes.NOT_ROLLED_OUT.code, reason, bot.rule, saw=saw)
 
 

@@ -114,7 +114,7 @@ class Engine:
         step, envelope = decided(self._policy, board.state, delivery, stamp)
         decision = step.decision
         if step.state is not board.state:
-            board.state = State(step.state.bots, step.state.rollout)
+            board.state = State(step.state.bots, step.state.rollout, said=step.state.said)
         token = token_of(stamp.source, "" if duplicate else decision.event_id, delivery.sequence)
         jobs: list[StartJob] = []
         if step.effects:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -34,9 +34,13 @@ if TYPE_CHECKING:
     from lotabots.runtime.guard import Guard
     from lotabots.runtime.ledger import Ledger
     from lotabots.runtime.ports import Clock, Delivery, Inlet
+    from lotabots.runtime.switches import Stop
 
 SIGNS_OF_LIFE: Final = 3
 """How many in the time of a lease: two may be lost."""
+
+HELD_S: Final = 0.5
+"""How often a job that was taken for a bot that begins nothing asks again."""
 
 DONE, DEAD = "done", "dead"
 
@@ -89,6 +93,14 @@ class Limits(NamedTuple):
     max_age: timedelta
 
 
+class Halt(Protocol):
+    """Knows which bots begin nothing for now."""
+
+    async def stop(self, bot: Bot, /) -> Stop | None:
+        """Why `bot` begins nothing now; None if it may."""
+        ...
+
+
 class Worker:
     """Serves the bots at `desks`; `core` writes records."""
 
@@ -96,6 +108,7 @@ class Worker:
         self,
         runner: Runner,
         guard: Guard,
+        halt: Halt,
         *,
         desks: Mapping[str, Desk],
         core: Ledger,
@@ -105,6 +118,7 @@ class Worker:
     ) -> None:
         self._runner = runner
         self._guard = guard
+        self._halt = halt
         self._desks = desks
         self._core = core
         self._clock = clock
@@ -159,13 +173,18 @@ class Worker:
 
     async def _see_through(self, desk: Desk, job: Job, delivery: Delivery) -> bool:
         """Whether all was done that this message asks for; it has to come again if not."""
-        until = await self._guard.closed_until(desk.bot)
+        fault = await self._held(desk.bot, job)
+        until = None if fault else await self._guard.closed_until(desk.bot)
         if until is not None and await self._claim_of(job, delivery) is not None:
             until = None  # it began before the breaker opened, and no other message may go on
-        if until is not None and until <= job.event.timestamp + self._limits.max_age:
+        if until is not None and self._lasts(job, until):
             await self._core.store([scheduled_message(job, until)])
-        elif await self._claim(job, delivery):
-            await self._attempt(desk, job, until)
+            return True
+        if until is not None:
+            said = f"the breaker of `{job.bot}` is open for longer than the event lasts"
+            fault = Fault(codes.BREAKER_OPEN.code, said)
+        if await self._claim(job, delivery):
+            await self._attempt(desk, job, fault)
         elif (ended := await self._last_ended(job)) is not None:
             await self._settle(job, ended)
         elif (claim := await self._claim_of(job, delivery)) is not None:
@@ -173,9 +192,25 @@ class Worker:
                 # It may run there still, and the server that knew may be dead. Its signs of life
                 # keep this message away; without any, it comes back when a lease has passed.
                 return False
-            await self._attempt(desk, job, until)
+            await self._attempt(desk, job, fault)
         # Otherwise another message holds the claim, and this one is a copy of it.
         return True
+
+    async def _held(self, bot: Bot, job: Job) -> Fault | None:
+        """Wait while `bot` begins nothing; a fault if that goes on for longer than the event lasts.
+
+        The message is kept for as long, and the lease with it. What is over needs no waiting.
+        """
+        while (stop := await self._halt.stop(bot)) is not None:
+            if not self._lasts(job, self._now()):
+                return Fault(stop.code, f"{stop.reason}, for longer than the event lasts")
+            if await self._last_ended(job) is not None:
+                break
+            await asyncio.sleep(HELD_S)
+        return None
+
+    def _lasts(self, job: Job, until: datetime) -> bool:
+        return until <= job.event.timestamp + self._limits.max_age
 
     async def _claim(self, job: Job, delivery: Delivery) -> bool:
         """Whether this attempt begins now, with this message."""
@@ -202,11 +237,13 @@ class Worker:
         stored = await self._core.last(ATTEMPTS, _subject(job, "ended"))
         return _ENDED.decode(stored.body) if stored is not None else None
 
-    async def _attempt(self, desk: Desk, job: Job, closed_until: datetime | None) -> None:
-        """Run, publish what was said, record the end; then act on the record that stands."""
-        if closed_until is not None:
-            said = f"the breaker of `{job.bot}` is open for longer than the event lasts"
-            result = Result(None, Lines(None), Fault(codes.BREAKER_OPEN.code, said))
+    async def _attempt(self, desk: Desk, job: Job, fault: Fault | None) -> None:
+        """Run, publish what was said, record the end; then act on the record that stands.
+
+        With a `fault` that was there before, nothing is run.
+        """
+        if fault is not None:
+            result = Result(None, Lines(None), fault)
         else:
             result = await self._runner.run(job)
             await desk.publish.store(result.events)

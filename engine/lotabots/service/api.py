@@ -17,9 +17,10 @@ from lotabots.policy.project_broker import (
     CONTROL,
     OUTCOMES,
 )
-from lotabots.runtime.ports import ONLY_FIRST, BusError, Outgoing
+from lotabots.runtime.ports import ONLY_FIRST, Outgoing
 from lotabots.runtime.worker import Outcome
-from lotabots.service.tracing import Tracer, UnknownIdError
+from lotabots.service.answers import UnknownIdError, respond
+from lotabots.service.tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,18 +77,7 @@ class Api:
         await self._client.subscribe("lb.api.*", queue=QUEUE, cb=self._on_question)
 
     async def _on_question(self, message: Msg) -> None:
-        verb = message.subject.rpartition(".")[2]
-        try:
-            question = msgspec.json.decode(message.data or b"{}", type=Question)
-            answer = {"ok": await self._verbs[verb](question)}
-        except UnknownIdError as error:
-            answer = {"unknown": str(error)}
-        except KeyError:
-            answer = {"error": f"no such question: {verb[:32]}"}
-        except (BusError, msgspec.MsgspecError) as error:
-            answer = {"error": str(error)}
-        if message.reply:
-            await self._client.publish(message.reply, _ENCODER.encode(answer))
+        await respond(self._client, message, form=Question, verbs=self._verbs)
 
     async def _dead_letters(self, wanted: str) -> dict[str, Any]:
         rows = []
@@ -121,7 +111,3 @@ class Api:
         # Also after a conflict: whoever noted it first may have been killed before this line.
         await self._dispatcher.queue([again])
         return note
-
-
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-"""Values of keys are as exact as they came."""

@@ -17,8 +17,10 @@ from lotabots.runtime.gatekeeper import Gatekeeper
 from lotabots.runtime.mover import Mover
 from lotabots.runtime.onlooker import Onlooker
 from lotabots.runtime.ports import Outgoing
+from lotabots.runtime.switches import Follower, Switchboard
 from lotabots.runtime.ticker import Ticker
 from lotabots.service.api import Api
+from lotabots.service.orders import Orders
 from lotabots.service.standing import Standing
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ async def start_deciding(links: Links, checked: CheckedFleet, *, key: bytes, nam
     dispatcher, archive = Dispatcher(ledger), Archive(client)
     events = await links.inlet(client, EVENTS, "ENGINE", prefetch=ENGINE_PREFETCH)
     gates = await links.inlet(client, EVENTS, "GATES", prefetch=GATES_PREFETCH, pinned=True)
-    engine = Engine(policy, Board(), inlet=events, ledger=ledger, dispatcher=dispatcher, name=name)
+    board = Board()
+    follower = Follower(Switchboard(ledger), board, checked.fleet)
+    engine = Engine(policy, board, inlet=events, ledger=ledger, dispatcher=dispatcher, name=name)
     keeper = Gatekeeper(
         policy,
         inlet=gates,
@@ -59,16 +63,24 @@ async def start_deciding(links: Links, checked: CheckedFleet, *, key: bytes, nam
     standing = Standing(
         archive,
         Onlooker(policy, archive),
+        follower,
         fleet=checked.fleet,
         policy=policy,
         clock=clock,
         about=about,
     )
     api = Api(client, archive, standing=standing, ledger=ledger, dispatcher=dispatcher, clock=clock)
+    orders = Orders(client, fleet=checked.fleet, follower=follower, clock=clock)
+    await follower.follow()  # before the first decision
     await api.start()
+    await orders.start()
     await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(about).encode())])
-    loops: Loops = [("engine", engine.run), ("gatekeeper", keeper.run)]
-    loops.append(("ticker", Ticker(inlet=ticks, ledger=ledger, key=key).run))
+    loops: Loops = [
+        ("engine", engine.run),
+        ("gatekeeper", keeper.run),
+        ("follower", follower.run),
+        ("ticker", Ticker(inlet=ticks, ledger=ledger, key=key).run),
+    ]
     for bot in checked.fleet.bots:
         due = await links.inlet(client, RETRY, bot.name)
         loops.append((f"mover {bot.name}", Mover(bot.name, inlet=due, ledger=ledger).run))

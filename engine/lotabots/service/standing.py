@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from lotabots.model.rollout import rolled_out
 from lotabots.policy.breaker import CLOSED, Breaker, Phase
 from lotabots.policy.moment import moment
 from lotabots.policy.project_broker import (
@@ -19,6 +18,7 @@ from lotabots.policy.project_broker import (
 )
 from lotabots.policy.waiting import waiting
 from lotabots.runtime.guard import breaker_subject, read_note
+from lotabots.service.answers import VERSION
 from lotabots.service.naming import called, named, nearest
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from lotabots.policy.rules import Policy
     from lotabots.runtime.onlooker import Onlooker
     from lotabots.runtime.ports import Clock
+    from lotabots.runtime.switches import Follower, Switches, Word
     from lotabots.service.naming import Waits
-
-VERSION: Final = 1
-"""Of the answers; a later one may have more members."""
 
 KEYS_OF_GATE: Final = 20
 """Keys of one gate that `status` names, those that were touched last."""
@@ -49,6 +47,7 @@ class Standing:
         self,
         archive: Archive,
         onlooker: Onlooker,
+        follower: Follower,
         *,
         fleet: Fleet,
         policy: Policy,
@@ -57,6 +56,7 @@ class Standing:
     ) -> None:
         self._archive = archive
         self._onlooker = onlooker
+        self._follower = follower
         self._fleet = fleet
         self._policy = policy
         self._clock = clock
@@ -65,6 +65,7 @@ class Standing:
     async def status(self) -> dict[str, Any]:
         """What the service has accepted, decided, queued and finished, and what it waits for."""
         streams = (EVENTS, DECISIONS, WORK, ATTEMPTS, OUTCOMES)
+        switches = await self._follower.follow()
         found, behind = await self._waits()
         shown = _newest_of_each(found)
         return {
@@ -73,8 +74,8 @@ class Standing:
             "at": self._clock.now(),
             "messages": {stream: await self._archive.count(stream) for stream in streams},
             "dead_letters": len(await self._archive.subjects(OUTCOMES, "lb.out.dead.>")),
-            "rollout": self._policy.rollout,
-            "bots": await self._bots(),
+            "rollout": self._rollout(switches),
+            "bots": await self._bots(switches),
             "gates": [_row(one) for one in shown],
             "gates_left_out": dict(
                 Counter(one.waiting.gate for one in found)
@@ -104,7 +105,12 @@ class Standing:
         rows = waiting(self._fleet, self._policy, sight.state, self._clock.now())
         return named(rows), sight.behind
 
-    async def _bots(self) -> dict[str, dict[str, Any]]:
+    def _rollout(self, switches: Switches) -> dict[str, Any]:
+        word = switches.rollout if switches.phase else None
+        rules = self._policy.rollout
+        return {"phase": switches.phase or rules, "rules": rules, "word": _told(word)}
+
+    async def _bots(self, switches: Switches) -> dict[str, dict[str, Any]]:
         queued = await self._archive.subjects(WORK, ">")
         running = await self._archive.taken(WORK)
         outside = await self._outside()
@@ -113,7 +119,10 @@ class Standing:
             bot.name: {
                 "phase": bot.phase,
                 "enabled": bot.enabled,
-                "in_service": bot.enabled and self._serves(bot),
+                "disabled": _told(_off(switches, bot)),
+                "in_service": bot.enabled
+                and _off(switches, bot) is None
+                and self._serves(bot, switches),
                 "breaker": breakers.get(bot.name, CLOSED).phase.value,
                 "breaker_until": _until(breakers.get(bot.name, CLOSED)),
                 "queued": queued.get(f"lb.work.{bot.name}", 0) - running.get(bot.name, 0),
@@ -123,8 +132,8 @@ class Standing:
             for bot in self._fleet.bots
         }
 
-    def _serves(self, bot: Bot) -> bool:
-        return rolled_out(self._policy.phases, bot.phase, rollout=self._policy.rollout)
+    def _serves(self, bot: Bot, switches: Switches) -> bool:
+        return self._policy.rolled_out(bot.phase, switches.phase)
 
     async def _outside(self) -> Counter[str]:
         """Jobs outside the queues: those that pause before an attempt, or found the queue full."""
@@ -142,6 +151,16 @@ class Standing:
                 note = read_note(stored.body)
                 found[note.bot] = note.breaker
         return found
+
+
+def _off(switches: Switches, bot: Bot) -> Word | None:
+    """The word that disabled `bot`, if it counts."""
+    word = switches.bots.get(bot.name)
+    return word if word is not None and word.disabled else None
+
+
+def _told(word: Word | None) -> dict[str, Any] | None:
+    return None if word is None else {"by": word.by, "at": word.at, "reason": word.reason}
 
 
 def _until(breaker: Breaker) -> Any:  # noqa: ANN401 - a time or nothing

@@ -26,6 +26,7 @@ from lotabots.policy.project_broker import (
     source_of,
 )
 from lotabots.runtime.record import CAUSE, read_record
+from lotabots.service.answers import UnknownIdError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -48,10 +49,6 @@ _PUSHES: Final = "lb.ev.*.*.change.pushed"
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}|seq-[0-9]+", re.ASCII)
 _JOB: Final = re.compile(r"[0-9a-f]{32}(-again)*", re.ASCII)
-
-
-class UnknownIdError(Exception):
-    """Nothing is known under that id."""
 
 
 class Streams(Protocol):

@@ -126,6 +126,28 @@ def test_what_the_host_did_and_refused_is_shown_with_what_it_is_about(tmp_path: 
     ]
 
 
+def test_what_operators_said_is_shown_with_whose_word_it_is_and_why(tmp_path: Path):
+    by = {"by": "cli.ann", "at": "2026-03-01T12:00:00Z", "record": 0}
+    words = [
+        ("bot.ABot", {"bot": "ABot", "disabled": True, "phase": "", "reason": "loses carts"}),
+        ("bot.ABot", {"bot": "ABot", "disabled": False, "phase": "", "reason": ""}),
+        ("rollout", {"bot": "", "disabled": False, "phase": "core", "reason": "a step back"}),
+        ("rollout", {"bot": "", "disabled": False, "phase": "", "reason": ""}),
+    ]
+    with AuditWriter(tmp_path / "audit", SEED) as writer:
+        for sequence, (about, said) in enumerate(words, 1):
+            subject, data = f"lb.ctl.engine.{about}", json.dumps(by | said).encode()
+            writer.append([leaf(sequence, NOW, subject=subject, origin="LB_CONTROL", body=data)])
+        writer.publish()
+    shown = run("show", "--log", tmp_path / "audit").stdout.splitlines()
+    assert [line.split("  ")[-1] for line in shown] == [
+        "disabled by cli.ann: loses carts",
+        "enabled by cli.ann",
+        "core by cli.ann: a step back",
+        "as the rules say by cli.ann",
+    ]
+
+
 def test_the_newest_entries_are_shown_oldest_first_and_safe_for_terminals(log: Path):
     result = run("show", "--log", log, "--last", 3)
     assert result.exit_code == 0

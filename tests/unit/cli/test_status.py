@@ -9,10 +9,14 @@ from lotabots.cli.status import in_words
 COMMIT = "c0ffee0" * 5 + "12345"
 
 
+WORD = {"by": "cli.ann", "at": "2026-03-01T11:00:00Z", "reason": "loses carts"}
+
+
 def bot(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {
         "phase": "core",
         "enabled": True,
+        "disabled": None,
         "in_service": True,
         "breaker": "closed",
         "breaker_until": None,
@@ -43,6 +47,7 @@ def said(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "lotabots": "0.1",
         "messages": counts,
         "dead_letters": 0,
+        "rollout": {"phase": "core", "rules": "core", "word": None},
         "bots": {"ABot": bot()},
         "services": [],
         "gates": [],
@@ -80,13 +85,22 @@ def test_a_bot_is_named_with_all_that_keeps_it_or_keeps_it_busy():
         "BusyBot": bot(running=2, queued=3, waiting=1),
         "FileBot": bot(enabled=False, in_service=False),
         "LateBot": bot(phase="late", in_service=False),
+        "OffBot": bot(disabled=WORD, in_service=False, queued=2),
         "OpenBot": bot(breaker="open", breaker_until="2026-03-01T12:00:00Z"),
     }
     assert lines(bots=bots)[2:] == [
         "bot       BusyBot: 2 running, 3 queued, 1 waiting outside the queue",
         "bot       FileBot: disabled by its rule file",
         "bot       LateBot: phase late is not in service",
+        "bot       OffBot: disabled by cli.ann at 2026-03-01 11:00:00Z: loses carts, 2 queued",
         "bot       OpenBot: breaker open until 2026-03-01 12:00:00Z",
+    ]
+
+
+def test_a_rollout_is_told_if_it_is_an_operators_word():
+    moved = {"phase": "core", "rules": "late", "word": WORD | {"reason": ""}}
+    assert lines(rollout=moved)[2:] == [
+        "rollout   core, by cli.ann at 2026-03-01 11:00:00Z; the rules say late"
     ]
 
 

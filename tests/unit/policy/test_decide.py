@@ -453,6 +453,24 @@ def test_an_operator_can_disable_a_bot(policy: Policy) -> None:
     assert (verdict.code, verdict.reason) == ("LR201", "`TestBot` is disabled by an operator")
 
 
+def test_a_verdict_says_who_disabled_the_bot_and_why(policy: Policy) -> None:
+    said = "cli.ann: it breaks the machine"
+    verdict = in_state(policy, with_disabled(State(), "TestBot", disabled=True, said=said))
+    assert verdict.reason == f"`TestBot` is disabled by {said}"
+
+
+def test_a_verdict_says_who_moved_the_rollout_and_why(policy: Policy) -> None:
+    state = with_rollout(State(), "core", said="cli.ann: one step back")
+    payload = {**PAYLOADS["build.completed"], "branch": "main"}
+    raw = raw_event("build.completed", "BuildBot", payload=payload)
+    step = decide_bytes(policy, state, raw, stamp_of("BuildBot"), NOW)
+    (verdict,) = (v for v in step.decision.verdicts if v.target == "LintBot")
+    assert isinstance(verdict, Reject)
+    assert verdict.reason == (
+        "phase `late` of `LintBot` is not in service: rollout is `core` by cli.ann: one step back"
+    )
+
+
 def test_a_later_phase_is_not_in_service(policy: Policy) -> None:
     payload = {**PAYLOADS["build.completed"], "branch": "main"}
     verdict = verdicts_of(policy, "build.completed", "BuildBot", payload=payload)["LintBot"]

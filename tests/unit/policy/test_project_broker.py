@@ -94,6 +94,7 @@ def test_a_bot_that_emits_nothing_has_no_doors():
 def test_the_doors_of_outside_sources_are_what_their_pattern_may_emit():
     assert sorted(USERS["CLI_ann"].doors) == [
         "lb.api.>",
+        "lb.do.cli.ann.>",
         "lb.ev.cli.ann.approval.granted",
         "lb.ev.cli.ann.change.pushed",
     ]

@@ -22,11 +22,12 @@ from lotabots.policy.state import (
 
 def busy() -> State:
     policy = BreakerPolicy(failures=1)
-    state = with_queued(with_disabled(State(), "TestBot", disabled=True), "ChatBot", 4)
+    state = with_disabled(State(), "TestBot", disabled=True, said="cli.ann: it is wrong")
+    state = with_queued(state, "ChatBot", 4)
     state = with_signal(state, "LintBot", Signal.ERROR, policy=policy, now=NOW)
     raw = raw_event("test.completed", "TestBot")
-    step = decide_bytes(policy_of(), with_rollout(state, "late"), raw, stamp_of("TestBot"), NOW)
-    return step.state
+    state = with_rollout(state, "late", said="cli.ann: it is time")
+    return decide_bytes(policy_of(), state, raw, stamp_of("TestBot"), NOW).state
 
 
 def test_a_state_survives_json() -> None:
@@ -37,9 +38,22 @@ def test_a_state_survives_json() -> None:
 
 
 def test_a_bot_back_at_rest_leaves_no_trace() -> None:
-    state = with_disabled(State(), "TestBot", disabled=True)
+    state = with_disabled(State(), "TestBot", disabled=True, said="cli.ann: it is wrong")
     assert with_disabled(state, "TestBot", disabled=False) == State()
     assert with_queued(with_queued(State(), "TestBot", 1), "TestBot", 0) == State()
+
+
+def test_a_rollout_by_the_rules_is_nobodys_word() -> None:
+    state = with_rollout(State(), "late", said="cli.ann: it is time")
+    assert with_rollout(state, "", said="cli.ann: it is over") == State()
+
+
+def test_what_operators_said_stays_while_gates_and_bots_change() -> None:
+    state = busy()
+    assert (state.said, state.bot("TestBot").said) == (
+        "cli.ann: it is time",
+        "cli.ann: it is wrong",
+    )
 
 
 @pytest.mark.parametrize("data", [None, {}, {"version": 1, "bots": 3, "rollout": "", "gates": {}}])
