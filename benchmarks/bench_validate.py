@@ -45,7 +45,7 @@ for path in pathlib.Path(sys.argv[1]).rglob("*.yaml"):
 """
 VALIDATE = """
 import sys
-from lotabots.cli.main import main
+from lotabots.cli.start import main
 sys.argv[:2] = ["lotabots", "validate", sys.argv[1]]
 main()
 """

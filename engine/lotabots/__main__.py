@@ -1,5 +1,5 @@
 """``python -m lotabots``: the same as the `lotabots` command."""
 
-from lotabots.cli.main import main
+from lotabots.cli.start import main
 
 main()

@@ -22,9 +22,9 @@ from lotabots.cli.options import (
     fail,
     format_option,
     root_at,
-    wants_color,
     workspace_option,
 )
+from lotabots.cli.screen import wants_color
 from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import counted
 from lotabots.model.names import matches

@@ -12,10 +12,10 @@ import click
 from lotabots.cli.options import (
     color_option,
     fail,
-    wants_color,
     workspace_at,
     workspace_option,
 )
+from lotabots.cli.screen import wants_color
 from lotabots.cli.telling import Teller
 from lotabots.diagnostics.diagnostic import Severity
 

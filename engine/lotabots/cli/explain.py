@@ -12,10 +12,10 @@ from lotabots.cli.near import did_you_mean, near
 from lotabots.cli.options import (
     color_option,
     fail,
-    wants_color,
     workspace_at,
     workspace_option,
 )
+from lotabots.cli.screen import wants_color
 from lotabots.service.describe import describe, names_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 USAGE: Final = 2
-MAX_WIDTH: Final = 120
 
 
 class Family(click.Group):
@@ -64,21 +62,6 @@ def format_option(command: _Command) -> _Command:
         show_default=True,
         help="How to report: for people or for programs.",
     )(command)
-
-
-def wants_color(choice: str) -> bool:
-    """Whether to colour standard output (https://no-color.org is honoured)."""
-    if choice == "auto":
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return sys.stdout.isatty() and not plain
-    return choice == "always"
-
-
-def terminal_width() -> int:
-    """Columns to use: the terminal's, at most `MAX_WIDTH`."""
-    from shutil import get_terminal_size  # noqa: PLC0415 - and the compressors that it imports
-
-    return min(get_terminal_size((100, 24)).columns, MAX_WIDTH)
 
 
 def workspace_at(path: Path | None, *, tests: bool = False) -> Workspace:

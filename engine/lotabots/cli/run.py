@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lotabots.cli.options import fail, terminal_width, workspace_at, workspace_option
+from lotabots.cli.options import fail, workspace_at, workspace_option
+from lotabots.cli.screen import terminal_width
 from lotabots.cli.service import config_of
 from lotabots.diagnostics.words import counted
 

@@ -11,11 +11,10 @@ import click
 from lotabots.cli.options import (
     color_option,
     fail,
-    terminal_width,
-    wants_color,
     workspace_at,
     workspace_option,
 )
+from lotabots.cli.screen import terminal_width, wants_color
 from lotabots.diagnostics import render_text
 from lotabots.diagnostics.diagnostic import Severity
 from lotabots.diagnostics.words import counted

@@ -11,10 +11,9 @@ import click
 from lotabots.cli.options import (
     color_option,
     format_option,
-    terminal_width,
-    wants_color,
     workspace_option,
 )
+from lotabots.cli.screen import terminal_width, wants_color
 from lotabots.cli.service import ask
 
 if TYPE_CHECKING:

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from lotabots.cli.options import (
-    color_option,
-    fail,
-    terminal_width,
-    wants_color,
-    workspace_at,
-    workspace_option,
-)
+from lotabots.cli.options import color_option, fail, workspace_at, workspace_option
+from lotabots.cli.proof import CLEAN, FINDINGS, proof
+from lotabots.cli.screen import wants_color
 from lotabots.diagnostics.diagnostic import Severity
-from lotabots.diagnostics.words import counted
-from lotabots.model.names import SCHEDULE_TICK
 
 if TYPE_CHECKING:
     from lotabots.diagnostics.diagnostic import Diagnostic
-    from lotabots.model.fleet import Fleet
-    from lotabots.service.workspace import Workspace
-
-CLEAN: Final = 0
-FINDINGS: Final = 1
-NOTHING_COLLECTED: Final = 3
 
 
 @click.command("validate")
@@ -68,14 +55,12 @@ def command(
     opened = workspace_at(path or workspace, tests=True)
     found = _selected(opened.checked.diagnostics, select)
     colored = wants_color(color)
-    click.echo(_report(opened, found, style=style, color=colored), nl=False, color=colored)
-    if not opened.checked.fleet.bots:
-        if style != "json":
-            click.echo("nothing was validated: the workspace declares no bot", err=True)
-        sys.exit(NOTHING_COLLECTED)
-    worst = min((d.severity.rank for d in found), default=len(Severity))
-    failed = worst <= Severity(fail_level).rank and not exit_zero
-    sys.exit(FINDINGS if failed else CLEAN)
+    report, warning, code = proof(
+        opened, found, color=colored, style=style, fail_level=Severity(fail_level)
+    )
+    click.echo(report, nl=False, color=colored)
+    click.echo(warning, nl=False, err=True)
+    sys.exit(CLEAN if exit_zero and code == FINDINGS else code)
 
 
 def _selected(found: tuple[Diagnostic, ...], select: str | None) -> tuple[Diagnostic, ...]:
@@ -107,46 +92,3 @@ def _codes(word: str) -> tuple[str, ...]:
         hint = f"; did you mean `{close[0]}`?" if close else "; see docs/checks or `explain`"
         fail(f"--select: there is no code `{word}`{hint}")
     return meant
-
-
-def _report(workspace: Workspace, found: tuple[Diagnostic, ...], *, style: str, color: bool) -> str:
-    if style == "json":
-        from lotabots.checks.registry import names  # noqa: PLC0415 - wanted by this format alone
-        from lotabots.diagnostics.render_json import render  # noqa: PLC0415 - one renderer a run
-
-        return render(found, names=names()) + "\n"
-    if not found:
-        others = len(workspace.checked.diagnostics)
-        many = "findings, none selected"
-        said = counted(others, "finding, not selected", many=many) if others else "no findings"
-        aside = "" if others or style != "full" else _aside(workspace)
-        return f"{summary(workspace.checked.fleet)}: {said}\n{aside}"
-    if style == "concise":
-        from lotabots.diagnostics import render_concise  # noqa: PLC0415 - one renderer a run
-
-        return render_concise.render(found)
-    from lotabots.diagnostics import render_text  # noqa: PLC0415 - one renderer a run
-
-    return render_text.render(found, workspace.files, color=color, width=terminal_width())
-
-
-def _aside(workspace: Workspace) -> str:
-    """What a sound fleet still lacks before it can run, for people."""
-    from lotabots.service.readiness import without_program  # noqa: PLC0415 - only if all is sound
-
-    said = without_program(workspace.checked.fleet, workspace.root / "bots")
-    return f"{said}\n" if said else ""
-
-
-def summary(fleet: Fleet) -> str:
-    """How much was looked at, for people: ``15 bots, 41 events, 6 gates, 60 edges``.
-
-    Of the events those that are declared; `SCHEDULE_TICK`, which is built in, is in every fleet.
-    """
-    counts = (
-        (len(fleet.bots), "bot"),
-        (len(fleet.events.keys() - {SCHEDULE_TICK}), "event"),
-        (len(fleet.gates), "gate"),
-        (len(fleet.edges), "edge"),
-    )
-    return ", ".join(counted(number, noun) for number, noun in counts)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lotabots.cli.options import format_option, terminal_width, workspace_option
+from lotabots.cli.options import format_option, workspace_option
+from lotabots.cli.screen import terminal_width
 from lotabots.cli.service import ask, folder_of
 from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import spoken
