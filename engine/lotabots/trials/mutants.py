@@ -8,14 +8,14 @@ not checked, since half of the mutants would be findings and none of them is to 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from lotabots.checks.run import run as check
-from lotabots.condition.parse import parse
-from lotabots.condition.text import clauses, render
 from lotabots.frozen import replace
 from lotabots.model.fleet import GateKind
 from lotabots.model.load import Loaded
+from lotabots.model.names import gate_source, matches
+from lotabots.trials.changing import changes
 from lotabots.trials.run import bench, run
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lotabots.diagnostics.span import Span
     from lotabots.model.bot import Bot, Boundary, Trigger
+    from lotabots.model.event import ObjectType
     from lotabots.model.fleet import Fleet, Gate, GatePart
     from lotabots.model.trial import Trial, TrialFile
 
@@ -30,24 +31,39 @@ T = TypeVar("T")
 
 
 class Mutant(NamedTuple):
-    """A changed fleet: `what` was changed, of whom, and where it stands in the rules."""
+    """A changed fleet: `what` was changed, of whom, and where it stands in the rules.
+
+    `telling` is what an event has to hold to show the difference, where that is known.
+    """
 
     owner: str
     what: str
     span: Span
     fleet: Fleet
+    telling: str = ""
+
+
+class _Slip(NamedTuple, Generic[T]):
+    """A changed bot or gate."""
+
+    what: str
+    span: Span
+    changed: T
+    telling: str = ""
 
 
 def mutants(fleet: Fleet) -> Iterator[Mutant]:
     """Every mutant of `fleet`, in the order of bots, gates and edges."""
     for number, bot in enumerate(fleet.bots):
-        for what, span, changed in _of_bot(bot):
-            bots = (*fleet.bots[:number], changed, *fleet.bots[number + 1 :])
-            yield Mutant(bot.name, what, span, replace(fleet, bots=bots))
+        for slip in _of_bot(bot, fleet):
+            bots = _with(fleet.bots, number, slip.changed)
+            other = replace(fleet, bots=bots)
+            yield Mutant(bot.name, slip.what, slip.span, other, slip.telling)
     for number, gate in enumerate(fleet.gates):
-        for what, span, other in _of_gate(gate):
-            gates = (*fleet.gates[:number], other, *fleet.gates[number + 1 :])
-            yield Mutant(f"gate.{gate.name}", what, span, replace(fleet, gates=gates))
+        for changed in _of_gate(gate, fleet):
+            gates = _with(fleet.gates, number, changed.changed)
+            other = replace(fleet, gates=gates)
+            yield Mutant(gate_source(gate.name), changed.what, changed.span, other, changed.telling)
     for number, edge in enumerate(fleet.edges):
         for position, event in enumerate(edge.via or ("any event",)):
             via = _without(edge.via, position)
@@ -63,24 +79,25 @@ def survives(mutant: Mutant, tests: Iterable[tuple[TrialFile, Trial]]) -> bool:
     return not any(run(on, file, trial).differences for file, trial in tests)
 
 
-def _of_bot(bot: Bot) -> Iterator[tuple[str, Span, Bot]]:
+def _of_bot(bot: Bot, fleet: Fleet) -> Iterator[_Slip[Bot]]:
     for number, trigger in enumerate(bot.triggers):
-        what = trigger.pattern or "a schedule"
-        fewer = _without(bot.triggers, number)
-        yield f"without the trigger for `{what}`", trigger.span, replace(bot, triggers=fewer)
-        for text, when in _conditions(trigger):
-            triggers = _with(bot.triggers, number, replace(trigger, when=when))
-            yield text, trigger.at("when"), replace(bot, triggers=triggers)
+        what = f"without the trigger for `{trigger.pattern or 'a schedule'}`"
+        fewer = replace(bot, triggers=_without(bot.triggers, number))
+        yield _Slip(what, trigger.span, fewer)
+        for change in changes(trigger.when, _payloads(trigger, fleet)):
+            triggers = _with(bot.triggers, number, replace(trigger, when=change.when))
+            changed = replace(bot, triggers=triggers)
+            yield _Slip(change.what, trigger.at("when"), changed, change.telling)
     for number, output in enumerate(bot.outputs):
         what = f"without the output to `{output.destination}`"
-        yield what, output.span, replace(bot, outputs=_without(bot.outputs, number))
+        yield _Slip(what, output.span, replace(bot, outputs=_without(bot.outputs, number)))
     for number, boundary in enumerate(bot.boundaries):
-        fewer_boundaries = _without(bot.boundaries, number)
         what = f"without the boundary `{boundary.deny}`"
-        yield what, boundary.span, replace(bot, boundaries=fewer_boundaries)
-        for text, changed in _of_boundary(boundary):
-            boundaries = _with(bot.boundaries, number, changed)
-            yield text, boundary.span, replace(bot, boundaries=boundaries)
+        fewer = replace(bot, boundaries=_without(bot.boundaries, number))
+        yield _Slip(what, boundary.span, fewer)
+        for text, other in _of_boundary(boundary):
+            boundaries = _with(bot.boundaries, number, other)
+            yield _Slip(text, boundary.span, replace(bot, boundaries=boundaries))
 
 
 def _of_boundary(boundary: Boundary) -> Iterator[tuple[str, Boundary]]:
@@ -93,43 +110,36 @@ def _of_boundary(boundary: Boundary) -> Iterator[tuple[str, Boundary]]:
         yield f"`{deny}` denied everywhere", replace(boundary, on="*")
 
 
-def _of_gate(gate: Gate) -> Iterator[tuple[str, Span, Gate]]:
+def _of_gate(gate: Gate, fleet: Fleet) -> Iterator[_Slip[Gate]]:
     for number, part in enumerate(gate.parts):
         if gate.kind in (GateKind.ALL, GateKind.ANY) and len(gate.parts) > 1:
             what = f"without the part `{part.pattern}`"
-            yield what, part.span, replace(gate, parts=_without(gate.parts, number))
-        for text, when in _conditions(part):
-            parts = _with(gate.parts, number, replace(part, when=when))
-            yield text, part.at("when"), replace(gate, parts=parts)
-    after = gate.after
-    if after is not None:
-        for text, when in _conditions(after):
-            yield text, after.at("when"), replace(gate, after=replace(after, when=when))
-    for number, path in enumerate(gate.join_on):
-        if len(gate.join_on) > 1:
-            fewer = replace(gate, join_on=_without(gate.join_on, number))
-            yield f"not joined on `{path}`", gate.at("join_on"), fewer
-    yield "with half the time", gate.at("within"), replace(gate, within=Decimal(gate.within) / 2)
-    yield "with twice the time", gate.at("within"), replace(gate, within=gate.within * 2)
-    if gate.kind is GateKind.COUNT:
-        span = gate.at("count", "times")
-        yield f"{gate.times + 1} times", span, replace(gate, times=gate.times + 1)
-        if gate.times > 1:
-            yield f"{gate.times - 1} times", span, replace(gate, times=gate.times - 1)
+            yield _Slip(what, part.span, replace(gate, parts=_without(gate.parts, number)))
+        for change in changes(part.when, _payloads(part, fleet)):
+            parts = _with(gate.parts, number, replace(part, when=change.when))
+            changed = replace(gate, parts=parts)
+            yield _Slip(change.what, part.at("when"), changed, change.telling)
+    if gate.after is not None:
+        for change in changes(gate.after.when, _payloads(gate.after, fleet)):
+            changed = replace(gate, after=replace(gate.after, when=change.when))
+            yield _Slip(change.what, gate.after.at("when"), changed, change.telling)
+    for number, path in enumerate(gate.join_on if len(gate.join_on) > 1 else ()):
+        fewer = replace(gate, join_on=_without(gate.join_on, number))
+        yield _Slip(f"not joined on `{path}`", gate.at("join_on"), fewer)
+    within = gate.at("within")
+    yield _Slip("with half the time", within, replace(gate, within=Decimal(gate.within) / 2))
+    yield _Slip("with twice the time", within, replace(gate, within=gate.within * 2))
+    for times in (gate.times - 1, gate.times + 1) if gate.kind is GateKind.COUNT else ():
+        if times:
+            yield _Slip(f"{times} times", gate.at("count", "times"), replace(gate, times=times))
 
 
-def _conditions(rule: Trigger | GatePart) -> Iterator[tuple[str, str]]:
-    """What else the condition of `rule` could be."""
-    expr = parse(rule.when) if rule.when else ()
-    if isinstance(expr, tuple):
-        return
-    parts = [render(clause) for clause in clauses(expr)]
-    if len(parts) > 1:
-        for number, part in enumerate(parts):
-            yield f"without `{part}`", " && ".join(f"({one})" for one in _without(parts, number))
-    else:
-        yield f"without `{parts[0]}`", ""
-    yield f"`{rule.when}` turned round", f"!({rule.when})"
+def _payloads(rule: Trigger | GatePart, fleet: Fleet) -> list[ObjectType]:
+    """What the events hold that `rule` waits for."""
+    if not rule.pattern:
+        return []
+    events = fleet.events.items()
+    return [event.payload for name, event in events if matches(rule.pattern, name)]
 
 
 def _without(items: Sequence[T], number: int) -> tuple[T, ...]:

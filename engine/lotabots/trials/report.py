@@ -66,7 +66,9 @@ def document(report: Report) -> str:
             "missed": [_spot(p.owner, p.what, p.span) for p in covered.missed],
         }
     if report.survivors is not None:
-        survivors = [_spot(m.owner, m.what, m.span) for m in report.survivors]
+        survivors = [
+            {**_spot(m.owner, m.what, m.span), "telling": m.telling} for m in report.survivors
+        ]
         said["mutants"] = {"tried": report.tried, "survivors": survivors}
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
 
@@ -102,10 +104,17 @@ def _covered(covered: Coverage) -> str:
 
 
 def _survived(tried: int, survivors: tuple[Mutant, ...]) -> str:
-    lines = [f"  {m.span.path}:{m.span.line}: {m.owner} {m.what}\n" for m in survivors]
+    lines = [line for mutant in survivors for line in _told(mutant)]
     noticed = f"changes of the rules that a test notices: {tried - len(survivors)} of {tried}"
     tail = "; no test minds:" if lines else ""
     return f"{noticed}{tail}\n{''.join(map(_shown, lines))}\n"
+
+
+def _told(mutant: Mutant) -> Iterator[str]:
+    place = f"{mutant.span.path}:{mutant.span.line}"
+    yield f"  {place}: {mutant.owner} {mutant.what}\n"
+    if mutant.telling:
+        yield f"      would be told by an event with {mutant.telling}\n"
 
 
 def _shown(line: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lotabots.checks import examples
 from lotabots.checks.run import run as check
+from lotabots.model.event import EnumType, Field, IntegerType, ObjectType
 from lotabots.model.load import load
+from lotabots.trials.changing import changes
 from lotabots.trials.coverage import coverage
 from lotabots.trials.mutants import mutants, survives
 from lotabots.trials.run import bench, run
@@ -94,3 +96,32 @@ def test_every_kind_of_rule_has_mutants():
         "TestBot without the boundary `deploy`",
         "BuildBot without the edge to `TestBot` by `build.completed`",
     ]
+
+
+def test_a_change_of_a_condition_comes_with_an_event_that_would_tell():
+    kind = ObjectType(
+        fields=(Field("n", IntegerType(minimum=0)), Field("kind", EnumType(("a", "b"))))
+    )
+    found = {one.what: (one.when, one.telling) for one in changes("payload.n > 3", [kind])}
+    assert found == {
+        "without `payload.n > 3`": ("", "payload.n 0"),
+        "`payload.n > 3` as `payload.n >= 3`": ("payload.n >= 3", "payload.n 3"),
+        "`payload.n > 3` turned round": ("!(payload.n > 3)", "payload.n 4"),
+    }
+    one_of = [one.what for one in changes('payload.kind in ["a", "b"] || payload.n < 2', [kind])]
+    assert one_of == [
+        'without `payload.kind in ["a", "b"]`',
+        '`payload.kind in ["a", "b"]` without `a`',
+        '`payload.kind in ["a", "b"]` without `b`',
+        '`payload.kind in ["a", "b"] || payload.n < 2` turned round',
+    ]
+
+
+def test_a_change_that_no_event_can_tell_is_none():
+    kind = ObjectType(fields=(Field("n", IntegerType(minimum=0)),))
+    assert [one.when for one in changes("payload.n == 0", [kind])] == [
+        "",
+        "payload.n >= 0",
+        "!(payload.n == 0)",
+    ]
+    assert next(changes("payload.n >= 0", [kind])).what == "`payload.n >= 0` as `payload.n > 0`"
