@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
+from formats import closed, objects, schema_of
 from lotabots.cli.main import cli
 from lotabots.diagnostics.diagnostic import Severity
 from lotabots.policy.explain import explain
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
-NAMES = ("validate", "decide")
+NAMES = ("validate", "decide", "status", "approve", "trace", "why", "dlq")
 FAULTS = {
     "rules/bots/testbot.yaml": (
         "  - {type: message, event: test.completed, destination: gate.release-staging}\n",
@@ -30,28 +27,6 @@ FAULTS = {
     "rules/events.yaml": ("\nevents:\n", "\nevents:\n  x.happened: {dok: x, payload: {}}\n"),
 }
 """Each made on top of those before it; the last hides what depends on the events."""
-
-
-def schema_of(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / f"docs/schemas/{name}.schema.json").read_text())
-    return found
-
-
-def objects(schema: object) -> Iterator[dict[str, Any]]:
-    """Every schema of an object with members inside `schema`, itself among them."""
-    if isinstance(schema, dict):
-        if "properties" in schema:
-            yield schema
-        for value in schema.values():
-            yield from objects(value)
-
-
-def closed(name: str) -> Draft7Validator:
-    """A reader of the schema who finds members that it does not know."""
-    schema = schema_of(name)
-    for one in objects(schema):
-        one["additionalProperties"] = False
-    return Draft7Validator(schema)
 
 
 def printed(*words: object, stdin: str | None = None) -> str:

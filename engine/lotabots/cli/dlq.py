@@ -43,8 +43,9 @@ def list_(workspace: Path | None, *, style: str) -> None:
 @workspace_option
 def show(job: str, *, workspace: Path | None) -> None:
     """Show the dead letter of JOB with everything that is known, as JSON."""
-    (row,) = ask(workspace, "dlq", id=job)["dead_letters"]
-    click.echo(json.dumps(row, indent=2))
+    said = ask(workspace, "dlq", id=job)
+    (row,) = said["dead_letters"]
+    click.echo(json.dumps({"version": said["version"], **row}, indent=2))
 
 
 @command.command("redrive")

@@ -42,7 +42,7 @@ def command(ident: str, *, workspace: Path | None, style: str) -> None:
     told = asked_about(said)
     if style == "json":
         first, *others = told
-        click.echo(json.dumps(first | ({"others": others} if others else {}), indent=2))
+        click.echo(json.dumps({"version": said["version"], **first, "others": others}, indent=2))
         return
     store = BlobStore(folder_of(workspace).blobs)
     for one in told:

@@ -19,7 +19,7 @@ from lotabots.policy.project_broker import (
 )
 from lotabots.runtime.ports import ONLY_FIRST, Outgoing
 from lotabots.runtime.worker import Outcome
-from lotabots.service.answers import UnknownIdError, respond
+from lotabots.service.answers import VERSION, UnknownIdError, respond
 from lotabots.service.tracing import Tracer
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ class Api:
                 rows.append({**outcome, "redriven": redriven is not None})
         if wanted and not rows:
             raise UnknownIdError(f"no dead letter is called `{wanted}`")
-        return {"dead_letters": rows[-MAX_ROWS:], "left_out": max(0, len(rows) - MAX_ROWS)}
+        return {
+            "version": VERSION,
+            "dead_letters": rows[-MAX_ROWS:],
+            "left_out": max(0, len(rows) - MAX_ROWS),
+        }
 
     async def _redrive(self, wanted: str) -> dict[str, Any]:
         """Queue the job of a dead letter again, under a new id that names the old one; once."""

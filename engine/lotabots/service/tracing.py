@@ -26,7 +26,7 @@ from lotabots.policy.project_broker import (
     source_of,
 )
 from lotabots.runtime.record import CAUSE, read_record
-from lotabots.service.answers import UnknownIdError
+from lotabots.service.answers import VERSION, UnknownIdError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -109,7 +109,7 @@ class Tracer:
                 spans.append(job)
                 todo += await self._emitted_by(job)
             todo += await self._completed_by(event)
-        return {"spans": spans, "left_out": len(todo), "asked": asked}
+        return {"version": VERSION, "spans": spans, "left_out": len(todo), "asked": asked}
 
     async def _start(self, wanted: str) -> list[dict[str, Any]]:
         found = (
