@@ -1,14 +1,13 @@
 """A checked condition to a Python function, by way of Python's own syntax tree.
 
 INVARIANT: no text of a user is ever parsed or evaluated by Python. Nodes are built here one by
-one; the only user text in them is the names of declared members (behind `f_`) and constants, and
-the code object becomes a function without passing through `exec`.
+one; the only user text in them is the names of declared members (behind `f_`). Constants are the
+defaults of parameters, and the code object becomes a function without passing through `exec`.
 """
 
 from __future__ import annotations
 
 import ast
-from decimal import Decimal
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -16,7 +15,7 @@ from lotabots.condition.expr import And, Compare, Constant, Flag, Has, Member, N
 from lotabots.condition.text import clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lotabots.condition.expr import Expr, FieldPath, Leaf, Value
 
@@ -24,19 +23,27 @@ HOLDS: Final = -1
 """What a compiled condition answers when it is true."""
 
 
-def compile_condition(expr: Expr, *, absent: object) -> Callable[[Any, Any], int]:
+def compile_condition(
+    expr: Expr, *, absent: object, shapes: dict[CodeType, CodeType] | None = None
+) -> Callable[[Any, Any], int]:
     """A function of ``(payload, event)``: `HOLDS`, or the index of the first false clause.
 
     The index is one into `lotabots.condition.text.clauses`. `expr` must have passed `check`; then
     the function raises nothing for objects of the checked type. A member ``x`` is read from the
     attribute ``f_x``, which is `absent` (the very object) if the member is absent. Numbers are
     `int` or `Decimal`.
+
+    Conditions that differ only in their constants share their code by way of `shapes`, which they
+    are written to: what thousands of conditions run is then still in the processor's cache.
     """
     names = _Names(absent)
     answer: ast.expr = ast.Constant(HOLDS)
     for index, clause in reversed(tuple(enumerate(clauses(expr)))):
         answer = ast.IfExp(names.truth(clause), answer, ast.Constant(index))
-    return FunctionType(_code(answer), names.values, "condition")
+    code = _code(answer, names.values)
+    if shapes is not None:
+        code = shapes.setdefault(code, code)
+    return FunctionType(code, {}, "condition", tuple(names.values.values()))
 
 
 _OPERATORS: Final[dict[str, type[ast.cmpop]]] = {
@@ -52,9 +59,10 @@ _ABSENT: Final = "absent"
 
 
 class _Names:
-    """The nodes of one function, and the values that its global names stand for.
+    """The nodes of one function, and the defaults of the parameters that stand for its constants.
 
-    A syntax tree takes only Python's own constants, so decimals and the absent marker are names.
+    A syntax tree takes only Python's own constants, so decimals and the absent marker need names;
+    the others get them, so that code has nothing of its own and can be shared.
     """
 
     def __init__(self, absent: object) -> None:
@@ -105,8 +113,6 @@ class _Names:
         return ast.BoolOp(ast.And(), [ast.Constant(value=True), *steps])
 
     def _value(self, value: Value) -> ast.expr:
-        if not isinstance(value.value, Decimal):
-            return ast.Constant(value.value)
         return self._named(value.value)
 
     def _list(self, values: Sequence[Value]) -> ast.expr:
@@ -122,9 +128,9 @@ class _Names:
         return ast.Name(name, ast.Load())
 
 
-def _code(answer: ast.expr) -> CodeType:
+def _code(answer: ast.expr, constants: Iterable[str]) -> CodeType:
     parameters = ast.arguments(
-        posonlyargs=[ast.arg("payload"), ast.arg("event")],
+        posonlyargs=[ast.arg(name) for name in ("payload", "event", *constants)],
         args=[],
         kwonlyargs=[],
         kw_defaults=[],

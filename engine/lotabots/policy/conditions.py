@@ -13,6 +13,8 @@ from lotabots.condition.text import clauses, fields, render
 from lotabots.condition.translate import compile_condition
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from lotabots.condition.expr import Expr
     from lotabots.condition.problem import Problem
     from lotabots.model.event import ObjectType
@@ -44,6 +46,7 @@ class Conditions:
 
     def __init__(self) -> None:
         self._parsed: dict[str, Expr | Flawed] = {}
+        self._shapes: dict[CodeType, CodeType] = {}
         self._compiled: dict[str, Condition] = {}
         self._checked: dict[tuple[str, int], Condition | Flawed] = {}
 
@@ -72,7 +75,7 @@ class Conditions:
         found = self._compiled.get(text)
         if found is None:
             found = self._compiled[text] = Condition(
-                compile_condition(expr, absent=UNSET),
+                compile_condition(expr, absent=UNSET, shapes=self._shapes),
                 tuple(render(clause) for clause in clauses(expr)),
                 any(path.startswith("event.") for path in fields(expr)),
             )

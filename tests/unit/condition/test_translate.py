@@ -75,6 +75,22 @@ def test_text_of_a_user_is_only_ever_a_constant():
     assert set(function.__globals__) <= {"absent", "__builtins__"}
 
 
+def test_conditions_that_differ_in_their_constants_share_code_and_nothing_else():
+    shapes: dict[Any, Any] = {}
+    texts = (
+        "payload.ref == 'refs/heads/main' && payload.ratio < 0.2",
+        "payload.ref == 'main' && payload.ratio < 0.2",
+        "payload.ref == 'refs/heads/main' && payload.ratio < 0.05",
+        "payload.ref != 'main' && payload.ratio < 0.2",
+    )
+    first, second, third, other = (
+        compile_condition(parse(text), absent=ABSENT, shapes=shapes) for text in texts
+    )
+    assert [ask(PAYLOAD, EVENT) for ask in (first, second, third, other)] == [HOLDS, 0, 1, HOLDS]
+    assert first.__code__ is second.__code__ is third.__code__
+    assert other.__code__ is not first.__code__
+
+
 def test_the_longest_condition_compiles():
     text = " && ".join(f"payload.checked != {number}" for number in range(4, 68))
     assert answer(text) == HOLDS
