@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from lotabots.model.envelope import MAX_EVENT, Envelope, Event, Stamp, read_envelope
+from lotabots.model.envelope import Envelope, Event, MalformedError, Stamp, decode_envelope
 from lotabots.policy.contract import Cause, Job, event_token, job_id
 from lotabots.policy.decide import decide, decide_bytes
-from lotabots.policy.payload import DECODE_ERRORS, encode
+from lotabots.policy.payload import encode
 from lotabots.policy.project_broker import source_of
 from lotabots.runtime.ports import ONLY_FIRST, Outgoing
 
@@ -100,10 +100,8 @@ def decided(policy: Policy, state: State, delivery: Delivery, stamp: Stamp) -> R
     """The decision on the event in `delivery`, at the time it was stored."""
     now = delivery.stored_at
     try:
-        envelope = read_envelope(delivery.body) if len(delivery.body) <= MAX_EVENT else None
-    except DECODE_ERRORS:
-        envelope = None
-    if envelope is None:  # the reason is worth a second look
+        envelope = decode_envelope(delivery.body)
+    except MalformedError:  # the reason is worth a second look
         return Ruled(decide_bytes(policy, state, delivery.body, stamp, now), None)
     return Ruled(decide(policy, state, Event(envelope, stamp), now), envelope)
 
