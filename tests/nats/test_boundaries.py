@@ -145,6 +145,16 @@ CODE = ("change.pushed", "change.created")
         marks=pytest.mark.boundary("DeployBot", "deploy.application on production", plane="broker"),
     ),
     pytest.param(
+        "ReviewBot", ("approval.granted", "lint.completed", "security.completed"),
+        marks=pytest.mark.boundary(
+            "ReviewBot", "change.verdict.approve", "policy.enforce", plane="broker"
+        ),
+    ),
+    pytest.param(
+        "ReviewBot", CODE,
+        marks=pytest.mark.boundary("ReviewBot", "code.modify", "change.merge", plane="broker"),
+    ),
+    pytest.param(
         "MonitorBot", ("deploy.requested", "scale.requested", "alert.escalated"),
         marks=pytest.mark.boundary("MonitorBot", "remediate", plane="broker"),
     ),
