@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lotabots.policy.hosting import Target
+    from lotabots.runtime.ports import Clock
 
 PATIENCE_S: Final = 60.0
 """How long a test waits for what must come; only a failing test waits that long."""
@@ -113,7 +114,9 @@ class Notebook(list[tuple[str, "Mapping[str, Any]"]]):
 class Hosting:
     """A running host. `records` is what it put on record."""
 
-    def __init__(self, state: Path, plan: Plan, sandbox: Sandbox) -> None:
+    def __init__(
+        self, state: Path, plan: Plan, sandbox: Sandbox, clock: Clock | None = None
+    ) -> None:
         self.state = state
         self.plan = plan
         self.records = Notebook()
@@ -121,7 +124,7 @@ class Hosting:
             state,
             plan,
             sandbox=sandbox,
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             record=self.records,
         )
 
@@ -227,10 +230,11 @@ async def hosting(
     sandbox: Sandbox,
     services: tuple[Hosted, ...] = (),
     targets: tuple[Target, ...] = (),
+    clock: Clock | None = None,
 ) -> AsyncIterator[Hosting]:
     """A host that runs as long as the context lasts."""
     plan = Plan(services or (shop("staging"), shop("production")), targets)
-    running = Hosting(folder / ".lotabots", plan, sandbox)
+    running = Hosting(folder / ".lotabots", plan, sandbox, clock)
     async with running.host:
         yield running
 

@@ -37,7 +37,7 @@ VERBS: dict[str, tuple[str, str, dict[str, Any], set[str]]] = {
         {"deploy-staging", "rollback"},
     ),
     "discard": ("POST", f"{SITE}/releases/RELEASE/discard", {"job": "j"}, {"deploy-staging"}),
-    "scale": ("POST", f"{SITE}/scale", {"instances": 1, "job": "j"}, {"scale"}),
+    "scale": ("POST", f"{SITE}/scale", {"instances": 1, "job": "j", "for_s": 60}, {"scale"}),
     "targets": ("GET", "/targets", {}, {"monitor"}),
     "probe": ("GET", "/probe/shop.staging", {}, {"monitor"}),
     "metrics": ("GET", "/metrics", {}, {"monitor"}),

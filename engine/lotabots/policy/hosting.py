@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 KEPT: Final = 5
 """Releases to go back to whose folders stay, besides those in use; and as many others."""
 
+SHORTEST_LEASE_S: Final = 60
+LONGEST_LEASE_S: Final = 7 * 24 * 3600
+"""For how long there may be more instances than declared before it is asked for again."""
+
 PROCESSES: Final = 64
 """Processes and threads of one instance, where nothing else is configured."""
 
@@ -100,7 +104,7 @@ class Line(Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown
 
     ``sealed`` has all of `artifact`, `tree`, `change`, `job`; ``promoted`` may withdraw the
     release before, as the same step; ``discarded`` and ``withdrew`` have a `reason`; ``pruned``
-    says that the folder is gone, ``scaled`` how many `instances` there should be.
+    says that the folder is gone, ``scaled`` how many `instances` there should be, and `until` when.
     """
 
     at: str
@@ -113,6 +117,7 @@ class Line(Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown
     withdrew: str = ""
     reason: str = ""
     instances: int = 0
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +143,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A history, read. `spare` is the release that was active before and may still run."""
+    """A history, read. `spare` is the release that was active before and may still run.
+
+    `until` is when the number of `instances` ends that was asked for; empty if it does not.
+    """
 
     releases: Mapping[str, Release] = field(default_factory=dict)
     active: str = ""
     spare: str = ""
     instances: int = 0
+    until: str = ""
     length: int = 0
 
 
@@ -162,7 +171,7 @@ def add(book: Book, line: Line) -> Book:
         made = Release(line.release, line.artifact, line.tree, line.change, line.job, line.at)
         return _with(book, made)
     if line.verb == "scaled":
-        return replace(book, instances=line.instances)
+        return replace(book, instances=line.instances, until=line.until)
     known = book.releases.get(line.release)
     if known is not None and line.verb == "promoted":
         book = _promoted(book, known, line)
@@ -266,8 +275,10 @@ def no_discard(book: Book, release: str) -> str:
     return ""
 
 
-def no_scaling(hosted: Hosted, instances: int) -> str:
-    """Why there cannot be so many instances."""
+def no_scaling(hosted: Hosted, instances: int, *, for_s: int) -> str:
+    """Why there cannot be so many instances, or not for so many seconds."""
+    if not SHORTEST_LEASE_S <= for_s <= LONGEST_LEASE_S:
+        return f"`for_s` must be from {SHORTEST_LEASE_S} to {LONGEST_LEASE_S} seconds, not {for_s}"
     if hosted.least <= instances <= hosted.most:
         return ""
     bounds = f"{hosted.least} to {hosted.most}"

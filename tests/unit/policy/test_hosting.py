@@ -81,7 +81,8 @@ def histories(draw: st.DrawFn) -> list[Line]:
 
 def _step(draw: st.DrawFn, book: Book, wish: str, number: int) -> Line | None:  # noqa: PLR0911 - by wish
     if wish == "scale":
-        return Line(at=AT, verb="scaled", instances=draw(st.integers(-3, 99)))
+        until = draw(st.sampled_from(["", AT]))
+        return Line(at=AT, verb="scaled", instances=draw(st.integers(-3, 99)), until=until)
     if wish == "seal":
         digest = f"sha256:{draw(st.integers(0, 2**256 - 1)):064x}"
         name = new_name(book, digest)
@@ -287,9 +288,16 @@ def test_steps_that_mean_nothing_here_change_nothing():
         assert (after.releases, after.active) == (book.releases, book.active)
 
 
+def test_more_instances_are_for_a_time_that_has_bounds():
+    hosted = Hosted(service="shop", environment="live", run="s", listen="a:1", least=2, most=4)
+    for_s = {seconds: no_scaling(hosted, 4, for_s=seconds) for seconds in (0, 59, 604_801)}
+    assert for_s[59] == "`for_s` must be from 60 to 604800 seconds, not 59"
+    assert all(for_s.values())
+
+
 def test_scaling_outside_the_bounds_is_refused_with_the_bounds():
     hosted = Hosted(service="shop", environment="live", run="s", listen="a:1", least=2, most=4)
-    assert no_scaling(hosted, 4) == ""
-    assert no_scaling(hosted, 5) == (
+    assert no_scaling(hosted, 4, for_s=60) == ""
+    assert no_scaling(hosted, 5, for_s=60) == (
         "`shop.live` may have 2 to 4 instances, not 5; see lotabots.yaml"
     )

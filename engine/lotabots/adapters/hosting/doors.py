@@ -80,10 +80,11 @@ class DiscardBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScaleBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who scales, and to what."""
+    """Who scales, to what, and for how many seconds."""
 
     instances: int
     job: Name
+    for_s: int
 
 
 class StartBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -269,7 +270,7 @@ async def _discard(visit: _Visit) -> web.Response:
 
 async def _scale(visit: _Visit) -> web.Response:
     site, body = visit.site, await _body(visit, ScaleBody)
-    return web.json_response(await site.scale(body.instances, job=body.job))
+    return web.json_response(await site.scale(body.instances, job=body.job, for_s=body.for_s))
 
 
 async def _targets(visit: _Visit) -> web.Response:

@@ -149,7 +149,7 @@ class Host:
         journals = await self._stack.enter_async_context(self._journals())
         for hosted in self.plan.services:
             shelf = await asyncio.to_thread(self._shelf, hosted)
-            site = Site(hosted, shelf, self._sandbox, journals, limits)
+            site = Site(hosted, shelf, self._sandbox, journals, self._clock, self.record, limits)
             self.sites[hosted.service, hosted.environment] = site
             self._stack.push_async_callback(site.stop)
         await asyncio.gather(*(self._open(site) for site in self.sites.values()))

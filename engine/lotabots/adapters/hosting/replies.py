@@ -52,6 +52,7 @@ def status(hosted: Hosted, book: Book, running: Running) -> dict[str, Any]:
         "active": book.active or None,
         "instances": running.instances,
         "wanted": hosting.wanted(hosted, book),
+        "until": book.until or None,
         "bounds": {"min": hosted.least, "max": hosted.most},
         "health": hosted.health,
         "listen": hosted.listen,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from lotabots.adapters.executor.exchange import to_the_end
 from lotabots.adapters.hosting.front import Front, Listen
 from lotabots.adapters.hosting.instances import FailedError, program_of, start
+from lotabots.adapters.hosting.lease import Lease
 from lotabots.adapters.hosting.limits import Limits
 from lotabots.adapters.hosting.pool import Pool
 from lotabots.adapters.hosting.releases import Shelf, UnfitError
@@ -22,12 +23,15 @@ from lotabots.policy import hosting
 from lotabots.policy.hosting import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from lotabots.adapters.executor.executor import Sandbox
     from lotabots.adapters.hosting.instances import Instance
     from lotabots.adapters.hosting.journal import Journals
     from lotabots.adapters.hosting.releases import Origin
     from lotabots.policy.doors import Door
     from lotabots.policy.hosting import Book, Hosted, Release
+    from lotabots.runtime.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +56,18 @@ class Site:
     shelf: Shelf
     sandbox: Sandbox
     journals: Journals
+    clock: Clock
+    record: Callable[[str, Mapping[str, Any]], None]
     limits: Limits = field(default_factory=Limits)
     front: Front = field(init=False)
+    _lease: Lease = field(init=False)
     _pools: dict[str, Pool] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         limits = self.limits._replace(per_instance=self.hosted.connections)
         self.front = Front(Listen(*self.hosted.address), limits=limits)
+        self._lease = Lease(self.clock, self._take_back)
 
     @property
     def book(self) -> Book:
@@ -84,6 +92,9 @@ class Site:
             OSError: the address is taken.
         """
         await self.front.start()
+        if self._lease.is_over(self.book.until):
+            await self._take_back()
+        self._lease.extend(self.book.until)
         active = self.book.active
         if not active:
             return
@@ -104,6 +115,7 @@ class Site:
 
     async def stop(self) -> None:
         """Stop listening and end all instances."""
+        await self._lease.stop()
         await self.front.close()
         async with self._lock:  # who was just starting something takes it back first
             pools, self._pools = list(self._pools.values()), {}
@@ -200,27 +212,44 @@ class Site:
             if known.discarded is None:
                 await self._discard(release, job=job, reason=reason)
 
-    async def scale(self, instances: int, *, job: str) -> dict[str, int]:
-        """Bring the active release to a number of instances.
+    async def scale(self, instances: int, *, job: str, for_s: int) -> dict[str, Any]:
+        """Bring the active release to a number of instances, for so many seconds.
+
+        The declared number is the only one that stays.
 
         Raises:
             DeclinedError: outside the bounds, nothing is active, or they do not come up.
         """
         async with self._lock:
-            if refusal := hosting.no_scaling(self.hosted, instances):
+            if refusal := hosting.no_scaling(self.hosted, instances, for_s=for_s):
                 raise DeclinedError(422, refusal)
             pool = self._pools.get(self.book.active)
             if pool is None:
                 raise DeclinedError(409, "no release is active; deploy one first")
             before = hosting.wanted(self.hosted, self.book)
-            if instances != before:
-                await self._scale(pool, instances, job)
-            return {"from": before, "to": instances}
+            until = self._lease.moment(for_s) if instances > self.hosted.least else ""
+            if (instances, until) != (before, self.book.until):
+                await _grow(pool, instances)
+                await self._note_scale(instances, until=until, job=job)
+                self._lease.extend(until)
+                await self._shrink(pool, instances)
+            return {"from": before, "to": instances, "until": until or None}
 
-    async def _scale(self, pool: Pool, instances: int, job: str) -> None:
-        await _grow(pool, instances)
-        await asyncio.to_thread(self.shelf.note, "scaled", instances=instances, job=job)
-        await self._shrink(pool, instances)
+    async def _take_back(self) -> None:
+        """The lease is over: back to the declared number, whatever runs at the moment."""
+        async with self._lock:
+            if not self._lease.is_over(self.book.until):
+                return
+            before, declared = hosting.wanted(self.hosted, self.book), self.hosted.least
+            await self._note_scale(declared)
+            about = {"service": self.hosted.service, "environment": self.hosted.environment}
+            self.record("lapsed", {**about, "from": before, "to": declared})
+            if pool := self._pools.get(self.book.active):
+                await self._shrink(pool, declared)
+
+    async def _note_scale(self, instances: int, *, until: str = "", job: str = "") -> None:
+        note = self.shelf.note
+        await asyncio.to_thread(note, "scaled", instances=instances, until=until, job=job)
 
     async def _again(self, made: Release, origin: Origin) -> str:
         if made.artifact != origin.artifact:
