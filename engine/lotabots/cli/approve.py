@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,7 +12,7 @@ import click
 from lotabots.cli.options import fail, format_option, workspace_option
 from lotabots.cli.sending import check_payload, declared_type, deliver, envelope_of
 from lotabots.cli.service import NOT_FOUND, ask
-from lotabots.cli.waiting import approval_lines, approve_command, waiting_lines
+from lotabots.cli.waiting import approve_command, gate_line, key_lines
 from lotabots.diagnostics.terminal import clean
 from lotabots.service.config import user_source
 
@@ -123,10 +124,10 @@ def _only(said: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _listed(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        first, *others = (*waiting_lines(row), *approval_lines(row))
-        yield clean(first)
-        yield from (f"  {clean(line)}" for line in others)
+    for _, found in groupby(rows, key=lambda row: row["gate"]):
+        same = list(found)
+        yield clean(gate_line(same[0]))
+        yield from (f"  {clean(line)}" for row in same for line in key_lines(row))
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ import click
 
 from lotabots.cli.options import format_option, workspace_option
 from lotabots.cli.service import ask, config_at
-from lotabots.cli.waiting import approval_lines, moment, waiting_lines
+from lotabots.cli.waiting import gate_line, key_lines, moment
 from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import counted
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SHOWN: Final = 5
+SHOWN: Final = 3
 """Keys of one gate that people are told of; JSON has more."""
 
 
@@ -97,18 +97,22 @@ def _facts(bot: dict[str, Any]) -> Iterator[str]:
 
 
 def _gates(said: dict[str, Any]) -> Iterator[str]:
+    """What waits, gate by gate; what asks a person stands last, where it is seen."""
     more = said["gates_left_out"]
-    for gate, found in groupby(said["gates"], key=lambda row: row["gate"]):
-        rows = list(found)
-        left_out = len(rows[SHOWN:]) + more.get(gate, 0)
+    groups = [list(found) for _, found in groupby(said["gates"], key=lambda row: row["gate"])]
+    for rows in sorted(groups, key=_asks_a_person):
+        yield f"gate      {gate_line(rows[0])}"
         for row in rows[:SHOWN]:
-            first, *others = (*waiting_lines(row), *approval_lines(row))
-            yield f"gate      {first}"
-            yield from (f"          {line}" for line in others)
+            yield from (f"          {line}" for line in key_lines(row))
+        left_out = len(rows[SHOWN:]) + more.get(rows[0]["gate"], 0)
         if left_out:
-            yield f"          ({counted(left_out, 'more key')} of {gate})"
+            yield f"          ({counted(left_out, 'more key')})"
     if said["gates_behind"]:
         yield "gates     not all events were read for this yet; ask again"
+
+
+def _asks_a_person(rows: list[dict[str, Any]]) -> bool:
+    return any(row["approval"] is not None for row in rows)
 
 
 def _services(workspace: Path | None) -> list[dict[str, Any]]:

@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def waiting_lines(row: dict[str, Any]) -> Iterator[str]:
-    """A row of the service's answer: gate, key, what is missing until when, what came when."""
-    missing = ", ".join(row["missing"])
-    yield f"{row['gate']} waits for {missing} until {moment(row['until'])}"
+def gate_line(row: dict[str, Any]) -> str:
+    """The gate of a row, and what it is for."""
+    name: str = row["gate"].removeprefix("gate.")
+    return f"{name}: {row['doc']}" if row["doc"] else name
+
+
+def key_lines(row: dict[str, Any]) -> Iterator[str]:
+    """A key that waits: its values, what came, what is missing, and what to type, if anything."""
     yield ", ".join(f"{path.removeprefix('payload.')} {said(v)}" for path, v in row["key"].items())
-    came = ", ".join(one["part"] for one in row["has"])
-    yield f"since {moment(row['since'])} it has {came}"
-
-
-def approval_lines(row: dict[str, Any]) -> Iterator[str]:
-    """The command that approves a row; nothing if no person is asked."""
+    came, missing = ", ".join(one["part"] for one in row["has"]), ", ".join(row["missing"])
+    yield f"  has {came} since {moment(row['since'])}"
+    yield f"  waits for {missing} until {moment(row['until'])}"
     if row["approval"] is not None:
-        yield f"to approve: {approve_command(row)}"
+        yield f"  to approve: {approve_command(row)}"
 
 
 def approve_command(row: dict[str, Any]) -> str:

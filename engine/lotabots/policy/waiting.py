@@ -43,6 +43,7 @@ class Waiting(Struct, frozen=True):
     """
 
     gate: str
+    doc: str
     kind: str
     key: dict[str, Any]
     has: tuple[Came, ...]
@@ -83,6 +84,7 @@ def _row(
         person = approval(wanted[number], gate.parts[number], values)
     return Waiting(
         rule.target,
+        gate.doc,
         gate.kind.value,
         values,
         tuple(_came(gate, seen) for seen in value.seen),

@@ -21,6 +21,7 @@ def row(*needs: str) -> dict[str, Any]:
     payload = {"purpose": "release", "change": {"id": COMMIT}}
     return {
         "gate": "gate.release",
+        "doc": "To production when a person says so",
         "key": {"payload.change.id": COMMIT},
         "has": [{"part": "staging", "event": "e1", "at": "2026-03-01T12:00:00Z"}],
         "missing": ["approval.granted"],
@@ -37,10 +38,11 @@ def said(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 
 
 def test_what_waits_is_listed_with_what_to_type() -> None:
     assert in_words(said(row())).splitlines() == [
-        "gate.release waits for approval.granted until 2026-03-02 12:00:00Z",
+        "release: To production when a person says so",
         f"  change.id {COMMIT}",
-        "  since 2026-03-01 12:00:00Z it has staging",
-        f"  to approve: lotabots approve release {COMMIT[:12]}",
+        "    has staging since 2026-03-01 12:00:00Z",
+        "    waits for approval.granted until 2026-03-02 12:00:00Z",
+        f"    to approve: lotabots approve release {COMMIT[:12]}",
     ]
 
 

@@ -29,6 +29,7 @@ def bot(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 def row(gate: str, *, approval: bool = False, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {
         "gate": f"gate.{gate}",
+        "doc": "",
         "key": {"payload.repository": "shop", "payload.change.id": COMMIT, "payload.n": 7},
         "has": [{"part": "staging", "event": "e1", "at": "2026-03-01T12:00:00Z"}],
         "missing": ["approval.granted"],
@@ -104,25 +105,27 @@ def test_a_rollout_is_told_if_it_is_an_operators_word():
     ]
 
 
-def test_a_key_that_waits_is_told_with_what_to_type_if_a_person_is_asked():
-    assert lines(gates=[row("escalation", missing=["no alert"]), row("release", approval=True)])[
-        2:
-    ] == [
-        "gate      gate.escalation waits for no alert until 2026-03-02 12:00:00Z",
+def test_a_key_that_waits_is_told_last_and_with_what_to_type_if_a_person_is_asked():
+    person = row("release", approval=True, doc="To production when a person says so")
+    silent = row("escalation", missing=["no alert"])
+    assert lines(gates=[person, silent])[2:] == [
+        "gate      escalation",
         f"          repository shop, change.id {COMMIT}, n 7",
-        "          since 2026-03-01 12:00:00Z it has staging",
-        "gate      gate.release waits for approval.granted until 2026-03-02 12:00:00Z",
+        "            has staging since 2026-03-01 12:00:00Z",
+        "            waits for no alert until 2026-03-02 12:00:00Z",
+        "gate      release: To production when a person says so",
         f"          repository shop, change.id {COMMIT}, n 7",
-        "          since 2026-03-01 12:00:00Z it has staging",
-        f"          to approve: lotabots approve release {COMMIT[:12]}",
+        "            has staging since 2026-03-01 12:00:00Z",
+        "            waits for approval.granted until 2026-03-02 12:00:00Z",
+        f"            to approve: lotabots approve release {COMMIT[:12]}",
     ]
 
 
 def test_of_many_keys_the_first_are_told_and_the_others_counted():
-    told = lines(gates=[row("release")] * 7, gates_left_out={"gate.release": 30})
-    assert sum(line.startswith("gate ") for line in told) == 5
-    assert told[-1] == "          (32 more keys of gate.release)"
-    assert lines(gates=[row("release")] * 6)[-1] == "          (1 more key of gate.release)"
+    told = lines(gates=[row("release")] * 5, gates_left_out={"gate.release": 30})
+    assert sum("waits for" in line for line in told) == 3
+    assert told[-1] == "          (32 more keys)"
+    assert lines(gates=[row("release")] * 4)[-1] == "          (1 more key)"
 
 
 def test_gates_that_were_not_looked_at_to_the_end_are_no_silence():

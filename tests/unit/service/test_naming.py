@@ -15,7 +15,7 @@ DIGEST = "sha256:" + "ab" * 32
 
 def row(gate: str, *values: Any) -> Waiting:  # noqa: ANN401 - JSON
     key = {f"payload.p{number}": value for number, value in enumerate(values)}
-    return Waiting(f"gate.{gate}", "all", key, (), ("approval.granted",), NOW, NOW)
+    return Waiting(f"gate.{gate}", "", "all", key, (), ("approval.granted",), NOW, NOW)
 
 
 ROWS = named(
