@@ -31,8 +31,9 @@ def test_a_new_workspace_runs_as_its_readme_says(tmp_path: Path):
         assert [line.strip() for line in following] == [step.command for step in steps]
         said = [reader.do(step) for step in steps]
         assert said[0] == "1 bot, 2 events, 0 gates, 0 edges: no findings\n"
-        assert "cannot run here" not in said[1]
-        assert said[2].startswith("first\naccepted; `lotabots why first`")
+        assert said[1] == "3 tests in 1 file: all pass\n"
+        assert "cannot run here" not in said[2]
+        assert said[3].startswith("first\naccepted; `lotabots why first`")
         trace = Step("", "lotabots trace first", 0, tuple(TRACE.splitlines()))
         assert alike(reader.do(trace)) == alike(TRACE)
         command = [sys.executable, "-m", "lotabots", "trace", "first", "--format", "json"]

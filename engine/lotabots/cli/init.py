@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NEXT: Final = (
     "lotabots validate",
+    "lotabots test",
     "lotabots run",
     """lotabots emit hello.asked '{"name": "Ann"}' --id first    # in a second terminal""",
 )

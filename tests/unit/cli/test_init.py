@@ -28,9 +28,11 @@ FILES = (
     "rules/capabilities.yaml",
     "rules/events.yaml",
     "rules/fleet.yaml",
+    "rules/tests/hello.yaml",
 )
 NEXT = """\
   lotabots validate
+  lotabots test
   lotabots run
   lotabots emit hello.asked '{"name": "Ann"}' --id first    # in a second terminal
 """
@@ -115,7 +117,8 @@ def test_a_workspace_is_not_written_over(lotabots: Lotabots):
     assert done.output == (
         "error: nothing was written, these are in the way: bots/hello/__main__.py, "
         "bots/hello/manifest.yaml, rules/bots/hellobot.yaml, rules/capabilities.yaml, "
-        "rules/events.yaml, rules/fleet.yaml; move them away, or name another folder\n"
+        "rules/events.yaml, rules/fleet.yaml, rules/tests/hello.yaml; "
+        "move them away, or name another folder\n"
     )
     assert content(Path()) == before
 
@@ -192,3 +195,11 @@ def test_a_folder_that_is_no_workspace_can_be_made_one(lotabots: Lotabots):
     )
     assert lotabots("init", "my fleet").exit_code == CLEAN
     assert lotabots("graph", "-C", "my fleet").exit_code == CLEAN
+
+
+@pytest.mark.usefixtures("here")
+def test_no_change_of_the_rules_of_a_new_workspace_goes_unnoticed(lotabots: Lotabots):
+    lotabots("init")
+    done = lotabots("test", "--mutate", "--fail-under", "100")
+    assert done.exit_code == CLEAN
+    assert "changes of the rules that a test notices: 4 of 4\n" in done.output
