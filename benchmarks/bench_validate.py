@@ -27,8 +27,8 @@ the graph, with an analysis of every condition       3 ms     160 ms
 the checks                                           3 ms     200 ms
 =================================================  =======  ==========
 
-Of a large fleet no part is superlinear and none stands out; half of it is a hundred nanoseconds
-here and there, three quarters of a million times. What is left to save has been weighed:
+Of twice the fleet every part takes twice the time, and none stands out. What is left to save has
+been weighed:
 
 - a YAML reader of our own, by regular expressions: see docs/adr/0008-one-yaml-reader.md;
 - half of the files in a second process: to write a bot as a pickle takes 0.2 ms and to read it
