@@ -17,7 +17,7 @@ from lotabots.policy.explain import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
-NAMES = ("validate", "decide", "status", "approve", "trace", "why", "dlq")
+NAMES = ("validate", "decide", "test", "status", "approve", "trace", "why", "dlq")
 FAULTS = {
     "rules/bots/testbot.yaml": (
         "  - {type: message, event: test.completed, destination: gate.release-staging}\n",
@@ -91,6 +91,23 @@ def test_lines_of_decide_are_what_the_schema_says(workspace: Path):
     verdicts = [verdict for scene in scenes for verdict in scene["verdicts"]]
     assert {v["verdict"] for v in verdicts} >= {"dispatch", "reject", "wait", "ignore"}
     assert any(scene["caused_by_scene"] is not None for scene in scenes)
+
+
+def test_reports_of_test_are_what_the_schema_says(workspace: Path):
+    reader = closed("test")
+    repository = ("test", "-C", workspace, "--format", "json", "--coverage", "-k")
+    good = json.loads(printed(*repository, "schedule"))
+    printed("init", workspace / "greetings")
+    new = ("test", "-C", workspace / "greetings", "--format", "json", "-k", "greeted", "--mutate")
+    mutated = json.loads(printed(*new))
+    break_file(workspace, "rules/bots/testbot.yaml")
+    bad = json.loads(printed(*repository, "staging"))
+    for report in (good, mutated, bad):
+        reader.validate(report)
+    assert good["coverage"]["missed"]
+    assert any(one["telling"] for one in mutated["mutants"]["survivors"])
+    differences = [found for test in bad["tests"] for found in test["differences"]]
+    assert any(found["rule"] for found in differences)
 
 
 def test_the_schemas_list_every_severity_verdict_and_detail():
