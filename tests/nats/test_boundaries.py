@@ -166,6 +166,22 @@ CODE = ("change.pushed", "change.created")
         "MonitorBot", DEPLOYMENT, marks=pytest.mark.boundary("MonitorBot", "deploy", plane="broker")
     ),
     pytest.param(
+        "ComplianceBot", CODE,
+        marks=pytest.mark.boundary("ComplianceBot", "code.modify", plane="broker"),
+    ),
+    pytest.param(
+        "ComplianceBot", ("migration.approved", "recovery.approved", "retention.approved"),
+        marks=pytest.mark.boundary("ComplianceBot", "appdata.modify", plane="broker"),
+    ),
+    pytest.param(
+        "ComplianceBot", ("approval.granted", "review.completed"),
+        marks=pytest.mark.boundary("ComplianceBot", "change.verdict", plane="broker"),
+    ),
+    pytest.param(
+        "ComplianceBot", ("deploy.requested", "scale.requested", "incident.resolved"),
+        marks=pytest.mark.boundary("ComplianceBot", "remediate", plane="broker"),
+    ),
+    pytest.param(
         "IncidentBot", ("incident.resolved", "alert.acknowledged", "alert.resolved"),
         marks=pytest.mark.boundary("IncidentBot", "incident.resolve", plane="broker"),
     ),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bots.checking import the_fleet
 from executor.workshop import ROOT, Workshop
-from lotabots.runtime.ports import RunReport
+from lotabots.adapters.nats.publisher import Publisher
+from lotabots.runtime.ports import Outgoing, RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from lotabots.adapters.sandbox.launch import Launcher
     from lotabots.policy.contract import Job
     from lotabots.runtime.ports import OnLine
+    from running import Running
 
 
 class Partly:
@@ -47,6 +51,20 @@ class Partly:
     def told(self, event: str) -> list[dict[str, Any]]:
         """What NotificationBot was asked to tell people about events of a type."""
         return [said for bot, kind, said in self.asked if (bot, kind) == ("NotificationBot", event)]
+
+
+async def speak(service: Running, bot: str, event: str, payload: object, *, name: str) -> None:
+    """A bot says something, with its own credentials; `name` is the event's id."""
+    publisher = Publisher(await service.client(bot), timeout=2.0)
+    await publisher.start()
+    envelope = {
+        "id": name,
+        "timestamp": datetime.now(UTC).isoformat(),  # noqa: TID251 - a sender reads the clock
+        "source": bot,
+        "type": event,
+        "payload": payload,
+    }
+    await publisher.publish(Outgoing(f"ev.{event}", json.dumps(envelope).encode()))
 
 
 def repository_rules() -> dict[str, str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lotabots.adapters.nats.publisher import Publisher
-from lotabots.runtime.ports import Outgoing
 from running import lay_out, running
-from runtime.partly import Partly, repository_rules
+from runtime.partly import Partly, repository_rules, speak
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,20 +26,6 @@ ALERT = {
 }
 
 
-async def alarm(service: Running, **fields: object) -> None:
-    """MonitorBot raises an alert."""
-    publisher = Publisher(await service.client("MonitorBot"), timeout=2.0)
-    await publisher.start()
-    event = {
-        "timestamp": datetime.now(UTC).isoformat(),  # noqa: TID251 - a sender reads the clock
-        "source": "MonitorBot",
-        "type": "alert.triggered",
-        "payload": ALERT,
-    }
-    body = json.dumps({**event, **fields}).encode()
-    await publisher.publish(Outgoing("ev.alert.triggered", body))
-
-
 async def said(service: Running, event: str, wanted: int = 1) -> list[dict[str, Any]]:
     """What IncidentBot said."""
     subject = f"lb.ev.bot.IncidentBot.{event}"
@@ -57,10 +39,11 @@ async def test_alerts_become_one_incident_that_people_hear_of_and_resolve(
     executor = Partly(tmp_path / "work", launcher, {"IncidentBot"}, {})
     root = lay_out(tmp_path / "fleet", repository_rules())
     async with running(root, executor) as service:
-        await alarm(service, id="first")
-        await alarm(service, id="first")
+        await speak(service, "MonitorBot", "alert.triggered", ALERT, name="first")
+        await speak(service, "MonitorBot", "alert.triggered", ALERT, name="first")
         (created,) = await said(service, "incident.created")
-        await alarm(service, id="second", payload={**ALERT, "alert_id": "a2"})
+        other = {**ALERT, "alert_id": "a2"}
+        await speak(service, "MonitorBot", "alert.triggered", other, name="second")
         (updated,) = await said(service, "incident.updated")
         word = {"incident_id": created["incident_id"], "resolved_by": "ann"}
         await service.emit("incident.resolved", word)

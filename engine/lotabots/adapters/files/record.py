@@ -27,6 +27,8 @@ HEAD: Final = "head.json"
 SUFFIX: Final = ".jsonl"
 VERSION: Final = 1
 KEPT_DAYS: Final = 90
+READABLE: Final = 0o644
+"""In the sandbox the reader is another user; outside, nobody else gets into the state folder."""
 
 
 class RecordError(AuditLogError):
@@ -42,7 +44,7 @@ class RecordFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True)
         head = self._read_head()
         self.sequence: int = head["sequence"]
         self._lost: int = head["lost"]
@@ -93,7 +95,7 @@ class RecordFolder:
 
     def _append(self, name: str, size: int, data: bytes) -> int:
         path = self._folder / name
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, READABLE)
         with os.fdopen(descriptor, "wb") as file:
             file.truncate(size)
             file.seek(size)
@@ -126,7 +128,7 @@ def _older(files: dict[str, int]) -> set[str]:
 
 def _replace(path: Path, data: bytes) -> None:
     part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READABLE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
