@@ -151,7 +151,7 @@ def said(error: Exception) -> str:
     if isinstance(error, ArithmeticError):
         return "a number is out of range"
     said = reason(error).replace("`$", "`payload", 1)
-    member = _MEMBER.match(said)
+    member = _MEMBER.match(said) if said.startswith(".") or "`: ." in said else None
     if member:
         said = f"`{member[1] or 'payload'}.{member[2]}`: {said[member.end() :]}"
     if " matching regex " in said:

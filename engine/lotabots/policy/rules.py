@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from lotabots.model.bot import BreakerPolicy, Counter
 from lotabots.model.rollout import rolled_out
@@ -114,9 +114,12 @@ class Case(Struct, gc=False):
     """Everything about one event type from one source.
 
     `template` has the verdict of every candidate, sorted by name; those in `bots` and `gates`
-    overwrite theirs, if `live`. Where that would be one bot and nothing else, `ask` is what it
-    asks, `answers` are all verdicts for each of its outcomes, and `slot` is its own. `reads_event`
-    says that some condition reads more than the payload.
+    overwrite theirs, if `live`. Where that is one bot, which reads only the payload, and nothing
+    else, `ask` is what it asks, `answers` are all verdicts for each of its outcomes, and `slot` is
+    its own. `reads_event` says that some condition reads more than the payload.
+
+    `addressed` has the cases of events that name a bot; None as long as none came, for there are
+    many cases, and what they do not need is not to be between what they do.
     """
 
     decode: Callable[[Any], Any]
@@ -129,7 +132,7 @@ class Case(Struct, gc=False):
     names: tuple[str, ...] = ("",)
     bots: tuple[Candidate, ...] = ()
     gates: tuple[GateCandidate, ...] = ()
-    addressed: dict[str, Case] = field(default_factory=dict)
+    addressed: dict[str, Case] | None = None
 
 
 class EventRule(Struct, gc=False):
@@ -185,11 +188,13 @@ class Policy(Struct, frozen=True):
 
     def addressed(self, case: Case, kind: str, destination: str) -> Case | None:
         """`case` for events of type `kind` that name one bot; None if there is no such bot."""
-        found = case.addressed.get(destination)
+        known = case.addressed or {}
+        found = known.get(destination)
         if found is None:
             found = self.events[kind].address(case, destination)
             if found is not None:
-                case.addressed[destination] = found
+                known[destination] = found
+                case.addressed = known
         return found
 
     def rolled_out(self, phase: str, rollout: str) -> bool:

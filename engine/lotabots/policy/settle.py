@@ -52,14 +52,19 @@ def case_of(
         bots=tuple(bots),
         gates=tuple(gates),
     )
-    if len(bots) == 1 and not gates and len(verdicts) * len(bots[0].outcomes) <= _MAX_PREPARED:
+    if (
+        len(bots) == 1
+        and not gates
+        and not reads
+        and len(verdicts) * len(bots[0].outcomes) <= _MAX_PREPARED
+    ):
         _prepare(case, bots[0])
     return case
 
 
 def _prepare(case: Case, only: Candidate) -> None:
     before, after = case.template[: only.slot], case.template[only.slot + 1 :]
-    case.ask, case.slot, case.live = only.ask, only.slot, False
+    case.ask, case.slot = only.ask, only.slot
     case.answers = tuple((*before, outcome, *after) for outcome in only.outcomes)
 
 
