@@ -47,6 +47,14 @@ from lotabots.model.fleet import (
     Phase,
     Settings,
 )
+from lotabots.model.invariant import (
+    Holding,
+    Invariant,
+    InvariantKind,
+    Origin,
+    Passage,
+    Target,
+)
 from payload_strategies import (
     MEMBERS,
     json_text,
@@ -288,6 +296,50 @@ def _parts(name: str) -> st.SearchStrategy[GatePart]:
     )
 
 
+def _targets() -> st.SearchStrategy[Target]:
+    return st.builds(Target, event=st.sampled_from(EVENTS), when=st.just("") | conditions())
+
+
+def _powers() -> st.SearchStrategy[Target]:
+    names, resources = st.sampled_from(CAPABILITIES), st.sampled_from(RESOURCES)
+    return st.builds(Target, capability=names, on=resources)
+
+
+def _who() -> st.SearchStrategy[Origin]:
+    named = st.builds(Origin, source=sources() | st.just("*"))
+    return named | st.builds(Origin, category=st.sampled_from(SLUGS))
+
+
+def _passages() -> st.SearchStrategy[tuple[Passage, ...]]:
+    one = st.builds(
+        Passage,
+        event=st.sampled_from(EVENTS),
+        when=st.just("") | conditions(),
+        same=some(("payload.ref", "payload.change.id")),
+    )
+    return st.lists(one, min_size=1, max_size=2).map(tuple)
+
+
+@st.composite
+def invariants(draw: st.DrawFn, name: str) -> Invariant:
+    """An invariant of any kind, called `name`."""
+    kind = draw(st.sampled_from(InvariantKind))
+    said: dict[str, Any] = {}
+    if kind is InvariantKind.PATH:
+        said = {"passes": draw(_passages()), "one_of": draw(st.booleans())}
+    if kind is InvariantKind.SEPARATE:
+        first = st.builds(Origin, event=st.sampled_from(EVENTS), when=st.just("") | conditions())
+        said = {"origins": (draw(first | _who()),), "unless_approved": draw(st.booleans())}
+    if kind in (InvariantKind.ONLY, InvariantKind.NEVER):
+        said = {"origins": tuple(draw(st.lists(_who(), min_size=1, max_size=2)))}
+    if kind is InvariantKind.GRANTS:
+        globs = st.lists(texts(), min_size=1, max_size=2, unique=True).map(tuple)
+        said = {"holding": Holding(read=draw(globs), network=draw(globs | st.just(())))}
+    else:
+        said["target"] = draw(_targets() | _powers())
+    return Invariant(name=name, doc=draw(texts()), kind=kind, **said)
+
+
 def settings() -> st.SearchStrategy[Settings]:
     """What `rules/fleet.yaml` may say."""
     phases = st.lists(
@@ -332,6 +384,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
         bots=tuple(draw(bots(name)) for name in sorted(draw(some(BOTS, least=1)))),
         gates=tuple(draw(gates(name)) for name in sorted(draw(some(GATES)))),
         edges=tuple(sorted(draw(distinct), key=lambda edge: (edge.source, edge.target))),
+        invariants=tuple(draw(invariants(name)) for name in sorted(draw(some(SLUGS)))),
     )
 
 

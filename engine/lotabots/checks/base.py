@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lotabots.checks.authority import breaches
 from lotabots.checks.doubt import doubts
+from lotabots.checks.proofs import Proofs
 from lotabots.checks.reachability import reachability
 from lotabots.diagnostics.codes import Code
 from lotabots.frozen import Frozen
@@ -84,6 +85,11 @@ class Workspace(Frozen):
     def breaches(self) -> tuple[Breach, ...]:
         """What bots can set in motion inside their own boundaries."""
         return tuple(breaches(self))
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """What was proved of the invariants about paths."""
+        return Proofs(self)
 
     @cached_property
     def capabilities(self) -> frozenset[str]:

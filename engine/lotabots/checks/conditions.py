@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lotabots.graph.feasibility import Feasibility
     from lotabots.graph.nodes import Constant, Start
     from lotabots.model.fleet import GatePart
+    from lotabots.model.invariant import Origin, Passage, Target
 
 
 class Condition(NamedTuple):
@@ -84,7 +85,7 @@ def of_problem(info: CheckInfo, start: Start, problem: Problem, events: list[str
     )
 
 
-def within(rule: Trigger | GatePart, start: int, end: int) -> Span:
+def within(rule: Trigger | GatePart | Target | Origin | Passage, start: int, end: int) -> Span:
     """The place of ``rule.when[start:end]`` in the file.
 
     A scalar with escapes or over several lines is not taken apart: its whole place is returned.

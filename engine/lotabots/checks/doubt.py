@@ -30,6 +30,11 @@ class Doubts(Frozen):
     sending: frozenset[str]
     """May send to more nodes than the graph shows."""
 
+    @property
+    def any(self) -> bool:
+        """Whether the graph has a gap."""
+        return bool(self.emitting or self.awaiting or self.sending)
+
 
 def doubts(fleet: Fleet, graph: FleetGraph, vague: frozenset[str]) -> Doubts:
     """Where `graph` has gaps; `vague` are the nodes whose files could not be understood."""

@@ -89,5 +89,6 @@ def summary(fleet: Fleet) -> str:
         (len(fleet.events.keys() - {SCHEDULE_TICK}), "event"),
         (len(fleet.gates), "gate"),
         (len(fleet.edges), "edge"),
+        *(((len(fleet.invariants), "invariant"),) if fleet.invariants else ()),
     )
     return ", ".join(counted(number, noun) for number, noun in counts)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from lotabots.condition.boxes import implies, satisfiable
 from lotabots.condition.budget import Budget, SpentError
 from lotabots.condition.check import check, root_type
-from lotabots.condition.expr import And, Compare, FieldPath, Flag, Value
+from lotabots.condition.expr import And, Compare, FieldPath, Flag, Not, Value
+from lotabots.condition.expr import Constant as Truth
 from lotabots.condition.members import find
 from lotabots.condition.parse import parse
 from lotabots.condition.text import fields
@@ -132,6 +133,24 @@ class Feasibility:
         found = self._answer(when, event, expr, fixed=NOTHING, floors=NO_FLOORS)
         return found.reason if isinstance(found, Unknown) and found != _SPENT else ""
 
+    def witness(
+        self,
+        event: str,
+        holding: tuple[str, ...],
+        *,
+        failing: tuple[str, ...] = (),
+        fixed: Mapping[str, Constant] = NOTHING,
+    ) -> Answer:
+        """An `event` on which all of `holding` are true and all of `failing` false.
+
+        None is a proof that there is none. Those of `holding` that cannot be analysed restrict
+        nothing; one of `failing` that cannot be makes the answer unknown.
+        """
+        question = (event, holding, failing, *sorted(fixed.items()))
+        if question not in self._answers:
+            self._answers[question] = self._witness(event, holding, failing, fixed)
+        return self._answers[question]
+
     def implies(self, narrow: str, wide: str, event: str) -> bool:
         """Whether `wide` is proved to hold whenever `narrow` does. Without text it always holds."""
         if not wide or (narrow == wide and self.usable(wide, event) is not None):
@@ -202,6 +221,26 @@ class Feasibility:
                 when, [expr, *bounds], event, fixed=dict(pinned)
             )
         return self._answers[question]
+
+    def _witness(
+        self,
+        event: str,
+        holding: tuple[str, ...],
+        failing: tuple[str, ...],
+        fixed: Mapping[str, Constant],
+    ) -> Answer:
+        true = [expr for when in holding if (expr := self.usable(when, event)) is not None]
+        false = [self.usable(when, event) for when in failing]
+        if None in false or event not in self._events:
+            return Unknown("a condition has an error")
+        exprs = [*true, *(Not(expr) for expr in false if expr is not None)]
+        when = " && ".join((*holding, *failing))
+        try:
+            self._budget.spend(PAIR)
+        except SpentError:
+            self._stop(when)
+            return _SPENT
+        return self._satisfiable(when, exprs or [Truth(value=True)], event, fixed=fixed)
 
     def _satisfiable(
         self, when: str, exprs: list[Expr], event: str, *, fixed: Mapping[str, Constant]

@@ -19,6 +19,7 @@ from lotabots.model.codec.codec import Style
 from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
+from lotabots.model.codec.invariant import INVARIANTS
 from lotabots.model.codec.settings import SETTINGS_FILE
 from lotabots.model.event import BUILT_IN
 from lotabots.model.fleet import Settings
@@ -29,6 +30,7 @@ from lotabots.model.layout import (
     EVENTS_PATH,
     FLEET_PATH,
     GATES_PATH,
+    INVARIANTS_PATH,
     MANDATORY,
 )
 
@@ -88,6 +90,8 @@ def _digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _normalised(fleet: Fleet) -> dict[str, Any]:
     files = _files(fleet, Style.FULL)
+    # A fleet without invariants keeps the digest that it had before there were any.
+    stated = {"invariants": files[INVARIANTS_PATH]} if fleet.invariants else {}
     return {
         "bots": {bot.name: _bot(bot, Style.FULL) for bot in fleet.bots},
         "capabilities": files[CAPABILITIES_PATH],
@@ -95,6 +99,7 @@ def _normalised(fleet: Fleet) -> dict[str, Any]:
         "fleet": files[FLEET_PATH],
         "gates": files[GATES_PATH],
         "graph": files[EDGES_PATH],
+        **stated,
     }
 
 
@@ -117,4 +122,5 @@ def _files(fleet: Fleet, style: Style) -> dict[str, Any]:
         ),
         GATES_PATH: GATES.table({"gates": fleet.gates}, style),
         EDGES_PATH: EDGES.table({"edges": fleet.edges}, style),
+        INVARIANTS_PATH: INVARIANTS.table({"invariants": fleet.invariants}, style),
     }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lotabots.model.bot import Bot, SetValue
     from lotabots.model.event import ArtifactKind, EventType
+    from lotabots.model.invariant import Invariant
 
 
 class GateKind(StrEnum):
@@ -93,7 +94,7 @@ class Settings(Record, kw_only=True):
 
 
 class Fleet(Frozen):
-    """The whole declaration. Bots, gates and edges are sorted by name, whatever the files say.
+    """The whole declaration. All parts are sorted by name, whatever the files say.
 
     `broken` holds the paths of files with errors of form: what they say is not trusted, and
     every decision that depends on one of them rejects.
@@ -106,6 +107,7 @@ class Fleet(Frozen):
     bots: tuple[Bot, ...] = ()
     gates: tuple[Gate, ...] = ()
     edges: tuple[Edge, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
     broken: frozenset[str] = frozenset()
 
     def bot(self, name: str) -> Bot | None:

@@ -10,6 +10,7 @@ from lotabots.model.codec.capability import CAPABILITIES
 from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
+from lotabots.model.codec.invariant import INVARIANTS
 from lotabots.model.codec.settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ FLEET_PATH: Final = "rules/fleet.yaml"
 CAPABILITIES_PATH: Final = "rules/capabilities.yaml"
 EVENTS_PATH: Final = "rules/events.yaml"
 GATES_PATH: Final = "rules/gates.yaml"
+INVARIANTS_PATH: Final = "rules/invariants.yaml"
 EDGES_PATH: Final = "graphs/dependencies.yaml"
 BOTS_FOLDER: Final = "rules/bots"
 TESTS_FOLDER: Final = "rules/tests"
@@ -30,6 +32,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     CAPABILITIES_PATH: CAPABILITIES,
     EVENTS_PATH: EVENTS,
     GATES_PATH: GATES,
+    INVARIANTS_PATH: INVARIANTS,
     EDGES_PATH: EDGES,
 }
 """The files that a workspace has once, and what they hold."""

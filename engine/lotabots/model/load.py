@@ -31,6 +31,7 @@ from lotabots.model.layout import (
     EVENTS_PATH,
     FLEET_PATH,
     GATES_PATH,
+    INVARIANTS_PATH,
     MANDATORY,
     SHAPES,
     is_bot_file,
@@ -144,6 +145,9 @@ def _fleet(single: Mapping[str, _Read], bots: list[Bot], findings: Findings) -> 
         edges=tuple(
             sorted(single[EDGES_PATH].values.get("edges", ()), key=lambda e: (e.source, e.target))
         ),
+        invariants=tuple(
+            sorted(single[INVARIANTS_PATH].values.get("invariants", ()), key=lambda i: i.name)
+        ),
     )
 
 
@@ -214,6 +218,7 @@ def _with_broken(fleet: Fleet, findings: tuple[Diagnostic, ...]) -> Fleet:
         bots=fleet.bots,
         gates=fleet.gates,
         edges=fleet.edges,
+        invariants=fleet.invariants,
         broken=frozenset(broken),
     )
 

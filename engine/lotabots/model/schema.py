@@ -16,6 +16,7 @@ from lotabots.model.codec.capability import CAPABILITIES
 from lotabots.model.codec.edge import EDGES
 from lotabots.model.codec.event import EVENTS
 from lotabots.model.codec.gate import GATES
+from lotabots.model.codec.invariant import INVARIANTS
 from lotabots.model.codec.settings import SETTINGS_FILE
 from lotabots.model.codec.trial import TRIALS
 from lotabots.model.envelope_schema import envelope_schema
@@ -37,6 +38,7 @@ _FILES: Final[dict[str, tuple[Shape, type | None]]] = {
     "capabilities": (CAPABILITIES, None),
     "events": (EVENTS, None),
     "gates": (GATES, None),
+    "invariants": (INVARIANTS, None),
     "dependencies": (EDGES, None),
     "tests": (TRIALS, None),
 }

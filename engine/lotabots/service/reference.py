@@ -19,6 +19,7 @@ FAMILIES: Final = {
     "LB6": "Indirect power",
     "LB7": "Gates and emitted fields",
     "LB8": "Policy tests",
+    "LB9": "Invariants: what must always or never hold",
     "LR0": "Decisions about a whole event",
     "LR1": "Decisions about a candidate, by rule",
     "LR2": "Decisions about a candidate, by state",

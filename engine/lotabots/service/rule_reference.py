@@ -16,6 +16,7 @@ FILES: Final = {
     "capabilities.schema.json": "rules/capabilities.yaml",
     "events.schema.json": "rules/events.yaml",
     "gates.schema.json": "rules/gates.yaml",
+    "invariants.schema.json": "rules/invariants.yaml",
     "dependencies.schema.json": "graphs/dependencies.yaml",
     "tests.schema.json": "rules/tests/<name>.yaml",
 }

@@ -36,6 +36,8 @@ class Defect(NamedTuple):
     """Stands in the line of the finding; `new` if empty."""
     found_in: str = ""
     """The file of the finding, if not `path`."""
+    also: frozenset[str] = frozenset()
+    """Other codes that the mistake has, because it breaks an invariant, too."""
 
 
 DEFECTS = [
@@ -89,7 +91,14 @@ DEFECTS = [
     ),
     Defect("LB302", DEPLOY, "  - deploy.rollback ", "  # ", "capability: deploy.rollback"),
     Defect("LB601", TEST, "may_cause: [deploy]\n", "", "deny: deploy"),
-    Defect("LB701", GATES, "environment: staging, ", "", "emit: deploy.requested"),
+    Defect(
+        "LB701",
+        GATES,
+        "environment: staging, ",
+        "",
+        "emit: deploy.requested",
+        also=frozenset(("LB911",)),
+    ),
     Defect("LB701", GATES, "service: $test.repository", "service: $test.repo"),
     Defect(
         "LB702",
@@ -111,7 +120,7 @@ def test_a_mistake_is_found_where_it_is(defect: Defect):
     files = FILES | {defect.path: changed}
     path = defect.found_in or defect.path
     found = findings(files)
-    assert {code for code, _, _ in found} == {defect.code}
+    assert {code for code, _, _ in found} == {defect.code, *defect.also}
     lines = files[path].splitlines()
     places = [lines[line - 1] for _, at, line in found if at == path]
     assert any((defect.where or defect.new) in line for line in places)

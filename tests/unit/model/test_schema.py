@@ -41,6 +41,7 @@ def test_there_is_a_schema_per_kind_of_file_and_one_per_payload():
         "capabilities.schema.json",
         "events.schema.json",
         "gates.schema.json",
+        "invariants.schema.json",
         "dependencies.schema.json",
         "tests.schema.json",
         "envelope.schema.json",
