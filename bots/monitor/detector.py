@@ -12,7 +12,7 @@ Nothing is learned while anything is hot.
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 from typing import NamedTuple
 
 K = 5.0
@@ -70,6 +70,13 @@ class Baseline(NamedTuple):
     failed: float = 0.0
 
 
+class Objective(NamedTuple):
+    """What people want of a service, whatever is usual: nothing, unless they say so."""
+
+    latency_s: float = inf
+    error_share: float = 1.0
+
+
 class Watching(NamedTuple):
     """Where a watch stands: of constant size, however long it lasts.
 
@@ -85,7 +92,7 @@ class Watching(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that is worse than it was."""
+    """Something that is worse than it was, or than it should be (`baseline`, either way)."""
 
     rule: str
     metric: str
@@ -93,25 +100,32 @@ class Finding(NamedTuple):
     baseline: float
 
 
+NOTHING = Objective()
+
+
 def begin(baseline: Baseline) -> Watching:
     """A watch over a release that is held against `baseline`."""
     return Watching(baseline, reference=baseline if _is_warm(baseline) else Baseline())
 
 
-def observe(watching: Watching, interval: Interval) -> tuple[Watching, Finding | None]:
+def observe(
+    watching: Watching, interval: Interval, wanted: Objective = NOTHING
+) -> tuple[Watching, Finding | None]:
     """One more interval: where the watch stands then, and what is wrong, if anything is.
+
+    What is worse than `wanted` is wrong also where it is usual, or nothing is usual yet.
 
     Raises:
         ValueError: the interval holds what cannot have happened (negative, not finite, too large).
     """
     _check(interval)
     window = (*watching.window, (interval.requests, interval.errors))[-WINDOW:]
-    failing, finding = _errors(watching, window)
+    failing, finding = _errors(watching, window, wanted)
     sample, partial = _sample(watching.partial, interval)
-    against = None if sample is None else slower_than(watching, sample)
-    hot = watching.hot if sample is None else 0 if against is None else watching.hot + 1
-    if finding is None and sample is not None and against is not None and hot >= HOLD:
-        finding = Finding("latency-anomaly", "latency_mean_s", sample, against.mean)
+    slow = None if sample is None else _slow(watching, sample, wanted)
+    hot = watching.hot if sample is None else 0 if slow is None else watching.hot + 1
+    if finding is None and hot >= HOLD:
+        finding = slow
     learned, reference = watching.baseline, watching.reference
     if not failing and not hot:
         learned = _learn(learned, interval, sample)
@@ -141,7 +155,7 @@ def sigma(baseline: Baseline) -> float:
 def error_limit(baseline: Baseline, requests: int, *, margin: float = MARGIN) -> float:
     """The share of `requests` that may fail before it is odd."""
     share = error_share(baseline)
-    return share + max(margin, K * sqrt(share * (1 - share) / requests))
+    return share + max(margin, _chance(share, requests))
 
 
 def error_share(baseline: Baseline) -> float:
@@ -189,16 +203,36 @@ def _is_warm(baseline: Baseline) -> bool:
     return baseline.samples >= WARM
 
 
-def _errors(watching: Watching, window: tuple[tuple[int, int], ...]) -> tuple[bool, Finding | None]:
+def _slow(watching: Watching, sample: float, wanted: Objective) -> Finding | None:
+    against = slower_than(watching, sample)
+    if against is not None:
+        return Finding("latency-anomaly", "latency_mean_s", sample, against.mean)
+    if sample > wanted.latency_s:
+        return Finding("latency-objective", "latency_mean_s", sample, wanted.latency_s)
+    return None
+
+
+def _errors(
+    watching: Watching, window: tuple[tuple[int, int], ...], wanted: Objective
+) -> tuple[bool, Finding | None]:
     """Whether the share of errors is odd, and whether there are enough of them to say so."""
     requests = sum(one for one, _ in window)
     errors = sum(one for _, one in window)
     if not errors:
         return False, None
-    against = _failing_more_than(watching, errors / requests, requests)
-    if against is None or errors < MIN_ERRORS:
-        return against is not None, None
-    return True, Finding("error-burst", "error_share", errors / requests, error_share(against))
+    share = errors / requests
+    against, rule = _failing_more_than(watching, share, requests), "error-burst"
+    usual_share = None if against is None else error_share(against)
+    if usual_share is None and share > wanted.error_share + _chance(wanted.error_share, requests):
+        usual_share, rule = wanted.error_share, "error-objective"
+    if usual_share is None or errors < MIN_ERRORS:
+        return usual_share is not None, None
+    return True, Finding(rule, "error_share", share, usual_share)
+
+
+def _chance(share: float, requests: int) -> float:
+    """By how much the share of so few requests may be above `share` by mere chance."""
+    return K * sqrt(share * (1 - share) / requests)
 
 
 def _failing_more_than(watching: Watching, share: float, requests: int) -> Baseline | None:

@@ -46,6 +46,8 @@ class Target(NamedTuple):
     watch_s: float
     capacity: float
     instances: int
+    latency_ms: float | None = None
+    error_ratio: float | None = None
 
     @property
     def idle(self) -> bool:
@@ -185,7 +187,21 @@ def _target(found: object) -> Target:
         members.number("watch_s") if members.has("watch_s") else 0.0,
         members.number("capacity") if members.has("capacity") else 0.0,
         int(members.number("instances", whole=True)) if members.has("instances") else 0,
+        *_objectives(members),
     )
+
+
+def _objectives(members: _Members) -> tuple[float | None, float | None]:
+    """The latency in milliseconds and the share of errors that people want at most."""
+    if not members.has("objectives"):
+        return None, None
+    wanted = members.inner("objectives")
+    latency, errors = (
+        wanted.number(name) if wanted.has(name) else None for name in ("latency_ms", "error_ratio")
+    )
+    if errors is not None and errors > 1:
+        raise DoorError(f"`/targets`: `error_ratio` is {errors}")
+    return latency, errors
 
 
 class _Members:
@@ -197,6 +213,9 @@ class _Members:
 
     def has(self, name: str) -> bool:
         return self._found.get(name) is not None
+
+    def inner(self, name: str) -> _Members:
+        return _members(self._found.get(name), f"{self._where}: {name}")
 
     def text(self, name: str, *, least: int = 0, cut: int = 0) -> str:
         value = self._found.get(name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING
 
 import detector
 from alerts import SHORT, Alert, load, memory, save
-from detector import Baseline, Interval
+from detector import Baseline, Interval, Objective
 from failure import DoorError, NothingError
 from prometheus import Counters
 from task import Line
@@ -61,6 +62,7 @@ class Watch:
         self._before = Counters() if task.payload["action"] == "deploy" else None
         self._unhealthy = 0
         self._through = False
+        self._wanted = detector.NOTHING
 
     def run(self, *, until: float) -> Alert | None:
         """What is wrong with the release; None when the time is over or another one is active.
@@ -73,6 +75,7 @@ class Watch:
         if target is None:
             where = f"`{self._service}` in {self._environment}"
             raise NothingError(f"the host does not know {where}; is it among its `services`?")
+        self._wanted = _objective(target)
         found = self._stay(min(until, time.monotonic() + target.watch_s))
         self._save()
         return found
@@ -123,7 +126,7 @@ class Watch:
         interval = _between(before, counters)
         if interval is None:
             return None
-        self._watching, found = detector.observe(self._watching, interval)
+        self._watching, found = detector.observe(self._watching, interval, self._wanted)
         if found is None:
             return None
         return self._alert(*found[:3], "high", baseline=found.baseline)
@@ -176,6 +179,11 @@ def _between(before: Counters | None, after: Counters) -> Interval | None:
     # A request is counted when it begins, its error when it ends: maybe only the latter is new.
     asked = max(requests, errors)
     return Interval(int(asked), int(errors), int(answered), seconds if answered else 0.0)
+
+
+def _objective(target: Target) -> Objective:
+    latency, errors = target.latency_ms, target.error_ratio
+    return Objective(inf if latency is None else latency / 1000, 1.0 if errors is None else errors)
 
 
 def _baseline(path: Path) -> Baseline:

@@ -56,12 +56,16 @@ def mean_of(seconds: float, *, requests: int = FULL, errors: int = 0) -> Any:  #
     return detector.Interval(requests, errors, requests, seconds * requests)
 
 
-def watched(seen: Iterable[Any], start: Any = None) -> tuple[Any, list[Any]]:  # noqa: ANN401
+def watched(
+    seen: Iterable[Any],
+    start: Any = None,  # noqa: ANN401
+    wanted: Any = detector.NOTHING,  # noqa: ANN401
+) -> tuple[Any, list[Any]]:
     """Where a watch stands after intervals, and what it said to each."""
     watching = start or detector.Watching()
     said = []
     for one in seen:
-        watching, found = detector.observe(watching, one)
+        watching, found = detector.observe(watching, one, wanted)
         said.append(found)
     return watching, said
 
@@ -173,6 +177,31 @@ def test_of_a_release_that_was_not_well_nothing_is_learned():
     assert detector.usual(after, well=True).mean > 0.025
     first, _ = watched([mean_of(0.02)] * (detector.WARM - 1))
     assert detector.usual(first, well=False) == first.baseline
+
+
+def test_a_first_release_that_is_slower_than_it_should_be_is_found():
+    wanted = detector.Objective(latency_s=0.3)
+    _, said = watched([mean_of(0.29)] * 50, wanted=wanted)
+    assert not any(said)
+    _, said = watched([mean_of(0.31)] * detector.HOLD, wanted=wanted)
+    assert said[:-1] == [None] * (detector.HOLD - 1)
+    assert said[-1] == ("latency-objective", "latency_mean_s", pytest.approx(0.31), 0.3)
+
+
+def test_more_errors_than_should_be_are_found_also_where_they_are_usual():
+    base = detector.Baseline(100, 0.01, 0.0, 10_000, 500)
+    seen = [mean_of(0.01, requests=100, errors=5)] * 20
+    assert not any(watched(seen, detector.begin(base))[1])
+    _, said = watched(seen, detector.begin(base), detector.Objective(error_share=0.01))
+    first = next(one for one in said if one is not None)
+    assert first == ("error-objective", "error_share", pytest.approx(0.05), 0.01)
+
+
+def test_a_few_errors_more_than_should_be_may_be_chance():
+    base = detector.Baseline(100, 0.01, 0.0, 10_000, 100)
+    seen = [mean_of(0.01, requests=25), mean_of(0.01, requests=25, errors=1)] * 10
+    _, said = watched(seen, detector.begin(base), detector.Objective(error_share=0.01))
+    assert not any(said)
 
 
 def test_one_slow_sample_among_others_is_not_said():

@@ -119,6 +119,16 @@ def test_a_release_whose_watch_is_not_over_teaches_nothing(post: Post):
     assert post.baseline() == usual
 
 
+def test_the_first_release_of_a_service_is_held_against_its_objectives(post: Post):
+    wanted = {"latency_ms": 300, "error_ratio": None}
+    post.host.targets[:] = [target(watch_s=600, objectives=wanted)]
+    post.host.traffic = lambda _reading: load(ms=400)
+    alert = post.watch().payload("alert.triggered")
+    assert (alert["rule"], alert["severity"]) == ("latency-objective", "high")
+    assert (alert["release"], alert["baseline"]) == (RELEASE, 0.3)
+    assert post.host.readings == 5
+
+
 def test_an_alert_about_a_release_is_over_when_another_one_is_in_service(post: Post):
     post.host.traffic = lambda _reading: load(50, 30)
     fired = post.watch().payload("alert.triggered")

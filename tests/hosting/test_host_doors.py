@@ -184,7 +184,7 @@ async def test_targets_are_the_services_and_what_is_configured(tmp_path: Path, e
         Target(name="docs", url=elsewhere, health="/ok", service="docs", environment="production"),
         Target(name="gone", url=nobody, service="gone"),
     )
-    services = (shop("staging", watch=60, capacity=50),)
+    services = (shop("staging", watch=60, capacity=50, latency_ms=300),)
     async with hosting(tmp_path, NO_SANDBOX, services, targets) as host:
         first, docs, _ = (await host.call("monitor", "GET", "/targets")).said
         assert first == {
@@ -197,6 +197,7 @@ async def test_targets_are_the_services_and_what_is_configured(tmp_path: Path, e
             "capacity": 50,
             "instances": 0,
             "listen": services[0].listen,
+            "objectives": {"latency_ms": 300, "error_ratio": None},
         }
         assert (docs["service"], docs["environment"], docs["release"]) == (
             "docs",

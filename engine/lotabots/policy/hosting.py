@@ -59,7 +59,8 @@ class Hosted:
     ``{port}`` for the port to serve on, `connections` how many the front has to one instance at
     once (fewer than `processes`, for it may take a thread for each), `capacity` the requests a
     second that one instance is meant to serve, `watch` the seconds for which a new release is
-    looked at closely.
+    looked at closely, `latency_ms` and `error_ratio` the mean latency and the share of errors
+    beyond which it is bad whatever was usual before (None: any).
     """
 
     service: str
@@ -75,6 +76,8 @@ class Hosted:
     most: int = 1
     capacity: int = 100
     watch: int = 600
+    latency_ms: int | None = None
+    error_ratio: float | None = None
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from lotabots.diagnostics.diagnostic import Label
 from lotabots.model.codec.codec import Codec, did_you_mean, one_of
 from lotabots.model.codec.collection import table
 from lotabots.model.codec.names import SLUG
-from lotabots.model.codec.quantity import size
+from lotabots.model.codec.quantity import number, size
 from lotabots.model.codec.scalar import integer, name, prose
 from lotabots.model.codec.shape import Key, Shape
 from lotabots.model.event import EnumType, ListType, ObjectType
@@ -95,6 +95,14 @@ _INSTANCES: Final = Shape(
         Key("max", "most", integer(1, 64), "at most so many; default the same as `min`"),
     ],
 )
+_OBJECTIVES: Final = Shape(
+    "objectives of a service",
+    "What is bad for a new release, whatever was usual before.",
+    [
+        Key("latency_ms", "latency_ms", integer(1, 3_600_000), "a mean latency above this"),
+        Key("error_ratio", "error_ratio", number(), "a share of failed requests above this, to 1"),
+    ],
+)
 _ENVIRONMENT: Final = Shape(
     "an environment of a service",
     "Where a service listens, and what its releases get.",
@@ -109,6 +117,7 @@ _ENVIRONMENT: Final = Shape(
             "requests a second that one instance is meant to serve; default 100",
         ),
         Key("watch", "watch", integer(0, 86_400), "seconds for which a new release is watched"),
+        Key("objectives", "objectives", mapping(_OBJECTIVES), "`latency_ms` and `error_ratio`"),
     ],
 )
 _SERVICE: Final = Shape(
@@ -197,6 +206,9 @@ def faults(services: Iterable[Hosted], span: Span) -> Iterator[Diagnostic]:
             message += f"{one.processes} processes and threads"
             cure = "give it more `processes` than `connections`: it may take a thread for each"
             yield INVALID_VALUE.at(Label(span), message, help=cure)
+        if one.error_ratio is not None and not 0 <= one.error_ratio <= 1:
+            message = f"`{one.name}`: `error_ratio` is {one.error_ratio:g}"
+            yield INVALID_VALUE.at(Label(span), message, help="write a share from 0 to 1")
         other = seen.setdefault(one.listen, one.name)
         if other != one.name:
             message = f"`{one.name}` listens on `{one.listen}`, where `{other}` does"
@@ -242,6 +254,10 @@ def _hosted(
     least = bounds.get("least", 1)
     given = {key: said[key] for key in ("health", "processes") if key in said}
     given |= {key: place[key] for key in ("env", "capacity", "watch") if key in place}
+    objectives = place.get("objectives", {})
+    given |= {"latency_ms": objectives["latency_ms"]} if "latency_ms" in objectives else {}
+    if "error_ratio" in objectives:
+        given["error_ratio"] = float(objectives["error_ratio"])
     if "memory" in said:
         given["memory_mb"] = -(-said["memory"] // MIB)
     half = min(max(1, said.get("processes", PROCESSES) // 2), MOST_CONNECTIONS)

@@ -55,6 +55,7 @@ services:
         instances: {min: 2, max: 4}
         capacity: 50
         watch: 60
+        objectives: {latency_ms: 300, error_ratio: 0.01}
       staging: {listen: "127.0.0.1:8101"}
 targets:
   docs: {url: "http://127.0.0.1:9000", health: /up, service: pages, environment: production}
@@ -77,6 +78,8 @@ targets:
             most=4,
             capacity=50,
             watch=60,
+            latency_ms=300,
+            error_ratio=0.01,
         ),
         Hosted(
             service="shop",
@@ -272,3 +275,13 @@ def test_hosting_makes_places_for_the_trees_of_new_releases_and_for_logs(tmp_pat
 def test_where_nothing_is_hosted_there_are_no_logs_to_read(tmp_path: Path):
     config, _ = said(tmp_path, "targets: {docs: {url: 'http://h:3'}}")
     assert hosting_places(config) == {}
+
+
+@pytest.mark.parametrize("ratio", ["-0.1", "1.5", "30"])
+def test_an_error_ratio_is_a_share(tmp_path: Path, ratio: str):
+    place = "{listen: 'h:1', objectives: {error_ratio: RATIO}}".replace("RATIO", ratio)
+    _, findings = said(
+        tmp_path, f"services: {{shop: {{run: shop, environments: {{staging: {place}}}}}}}"
+    )
+    cure = "write a share from 0 to 1"
+    assert findings == [(f"`shop.staging`: `error_ratio` is {ratio}", cure)]

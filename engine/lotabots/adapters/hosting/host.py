@@ -203,6 +203,7 @@ def _hosted_target(site: Site) -> dict[str, Any]:
         "capacity": hosted.capacity,
         "instances": site.instances,
         "listen": hosted.listen,
+        "objectives": {"latency_ms": hosted.latency_ms, "error_ratio": hosted.error_ratio},
     }
 
 
