@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,6 +58,9 @@ def test_a_scalar_is_what_its_type_makes_of_it():
     assert members("note: 1.10\n")["note"] == "1.10"
     assert members("tool: {n: '7'}\n")["tool"]["n"] == "7"  # quoted is text: to be refused
     assert members("surprise: true\n")["surprise"] is True
+    assert members("surprise: 1.50\n")["surprise"] == Decimal("1.5")
+    assert members("surprise: 1_000\n")["surprise"] == "1_000"
+    assert members("surprise: NaN\n")["surprise"] == "NaN"
 
 
 @given(payload_strategies.object_types())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from lotabots.model.codec.scalar import LONGEST_NUMBER, whole
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from lotabots.model.event import PayloadType
 
 _TRUTH: Final = {"true": True, "false": False}
+_DECIMAL: Final = re.compile(
+    r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII
+)
+"""A number of the YAML 1.2 core schema; as in JSON, its exponent has some bound."""
 
 
 def meant(node: Node, kind: PayloadType | None) -> Any:  # noqa: ANN401 - any JSON value
@@ -43,11 +48,8 @@ def _plain(node: Scalar, kind: PayloadType | None) -> str | int | bool | Decimal
     number = whole(node)
     if number is not None:
         return number
-    try:
-        value = Decimal(node.text) if len(node.text) <= LONGEST_NUMBER else None
-    except InvalidOperation:
-        return node.text
-    return node.text if value is None or not value.is_finite() else value
+    decimal = len(node.text) <= LONGEST_NUMBER and _DECIMAL.fullmatch(node.text)
+    return Decimal(node.text) if decimal else node.text
 
 
 def merged(first: Mapping | None, second: Mapping | None) -> Mapping | None:
