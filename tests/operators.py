@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from click.testing import CliRunner
 
 from lotabots.cli.main import cli
+from lotabots.policy.project_broker import outside_account
 from lotabots.service.folder import Lock, StateFolder
-from running import config_of, running, until
+from running import SENDER, config_of, running, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-    from running import Running
+    from running import Running, Watcher
 
 
 @contextlib.asynccontextmanager
@@ -36,6 +37,14 @@ async def typed(root: Path, *words: str) -> Result:
     """What a command says and ends with, typed while the service goes on."""
     command = [*words, "-C", str(root)]
     return await asyncio.to_thread(CliRunner().invoke, cli, command)
+
+
+async def ordered(service: Watcher, verb: str, **about: str) -> dict[str, Any]:
+    """The answer to an order that the sender of events gives."""
+    client = await service.client(outside_account(SENDER))
+    answer = await client.request(f"do.{verb}", json.dumps(about).encode(), timeout=10)
+    said: dict[str, Any] = json.loads(answer.data)
+    return said
 
 
 async def logged(root: Path, subject: str, count: int) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lotabots.policy.project_broker import streams
 from lotabots.service.workspace import open_workspace
-from running import counted, running, until, verdicts
+from operators import ordered
+from running import SENDER, counted, running, until, verdicts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,11 @@ async def test_a_job_that_fails_for_good_is_a_dead_letter_that_can_be_redriven_o
         assert [(row["job"], row["redriven"]) for row in listed["ok"]["dead_letters"]] == [
             (dead["job"], False)
         ]
-        again = (await service.ask("redrive", dead["job"]))["ok"]["again"]
+        ordered_once = await ordered(service, "redrive", job=dead["job"])
+        again = ordered_once["ok"]["again"]
+        assert ordered_once["ok"]["by"] == SENDER
         await service.until_count(2, "LB_OUTCOMES", "lb.out.dead.>")
-        second = await service.ask("redrive", dead["job"])
+        second = await ordered(service, "redrive", job=dead["job"])
         assert second == {"unknown": f"`{dead['job']}` was redriven before, as `{again}`"}
         shown = await service.ask("dlq", dead["job"])
         assert shown["ok"]["dead_letters"][0]["redriven"]

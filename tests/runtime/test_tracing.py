@@ -8,6 +8,7 @@ import pytest
 
 from lotabots.policy.contract import event_token
 from lotabots.service.wire import AUDITOR, ENGINE, WORKER
+from operators import ordered
 from running import FILES, SENDER, Running, lay_out, running
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ async def test_a_dead_letter_is_followed_into_what_became_of_it(tmp_path: Path):
         await watcher.until_count(1, "LB_OUTCOMES", "lb.out.dead.>")
         (_, dead) = await trace(watcher, name)
         assert dead["outcome"]["code"] == "LR402"
-        again = (await watcher.ask("redrive", dead["job"]))["ok"]["again"]
+        again = (await ordered(watcher, "redrive", job=dead["job"]))["ok"]["again"]
         await watcher.until_count(2, "LB_OUTCOMES", "lb.out.dead.>")
         spans = await trace(watcher, again)
         assert [span["job"] for span in spans[1:]] == [dead["job"], again]

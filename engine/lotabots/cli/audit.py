@@ -354,6 +354,8 @@ def _summary(record: object) -> str:
         return f"{event} -> {jobs}" if jobs else event
     if "by" in record and "disabled" in record:
         return _word(record)
+    if "by" in record and "again" in record:
+        return f"redriven by {record['by']}"
     names = _REFUSAL if record.get("error") else _OUTCOME
     words = (record.get(name) for name in names)
     return " ".join(str(word) for word in words if word)

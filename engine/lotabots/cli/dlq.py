@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lotabots.cli.options import Family, format_option, workspace_option
-from lotabots.cli.service import ask
+from lotabots.cli.service import ask, order
+from lotabots.cli.switching import source_option
 from lotabots.diagnostics.terminal import clean
 from lotabots.diagnostics.words import counted
 
@@ -51,9 +52,11 @@ def show(job: str, *, workspace: Path | None) -> None:
 @command.command("redrive")
 @click.argument("job")
 @workspace_option
-def redrive(job: str, *, workspace: Path | None) -> None:
+@source_option
+def redrive(job: str, *, workspace: Path | None, source: str | None) -> None:
     """Queue the dead letter of JOB again, as a new job; a dead letter can be redriven once."""
-    click.echo(f"queued again as {ask(workspace, 'redrive', id=job)['again']}")
+    said = order(workspace, "redrive", source=source, job=job)
+    click.echo(f"queued again as {said['again']}")
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The service's questions and answers: status, trace, why, dead letters, redrive.
+"""The service's questions and answers: status, approvals, trace, why, dead letters.
 
 Operators have no right to read streams; they ask on ``lb.api.<verb>`` and get JSON. Every question
 is bounded, and every answer says what it left out.
@@ -9,16 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from lotabots.policy.contract import Job
-from lotabots.policy.project_broker import (
-    ATTEMPTS,
-    CONTROL,
-    OUTCOMES,
-)
-from lotabots.runtime.ports import ONLY_FIRST, Outgoing
-from lotabots.runtime.worker import Outcome
+from lotabots.policy.project_broker import CONTROL, OUTCOMES
 from lotabots.service.answers import VERSION, UnknownIdError, respond
 from lotabots.service.tracing import Tracer
 
@@ -29,9 +22,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from lotabots.adapters.nats.archive import Archive
-    from lotabots.runtime.dispatcher import Dispatcher
     from lotabots.runtime.ledger import Ledger
-    from lotabots.runtime.ports import Clock
     from lotabots.service.standing import Standing
 
 QUEUE: Final = "api"
@@ -55,21 +46,16 @@ class Api:
         *,
         standing: Standing,
         ledger: Ledger,
-        dispatcher: Dispatcher,
-        clock: Clock,
     ) -> None:
         self._client = client
         self._archive = archive
         self._ledger = ledger
-        self._dispatcher = dispatcher
-        self._clock = clock
         tracer = Tracer(self._archive)
         self._verbs: dict[str, Callable[[Question], Awaitable[Any]]] = {
             "status": lambda _asked: standing.status(),
             "approvals": lambda asked: standing.approvals(asked.words),
             "trace": lambda asked: tracer.trace(asked.id),
             "dlq": lambda asked: self._dead_letters(asked.id),
-            "redrive": lambda asked: self._redrive(asked.id),
         }
 
     async def start(self) -> None:
@@ -95,23 +81,3 @@ class Api:
             "dead_letters": rows[-MAX_ROWS:],
             "left_out": max(0, len(rows) - MAX_ROWS),
         }
-
-    async def _redrive(self, wanted: str) -> dict[str, Any]:
-        """Queue the job of a dead letter again, under a new id that names the old one; once."""
-        stored = await self._ledger.last(OUTCOMES, f"lb.out.dead.*.{wanted}")
-        if stored is None:
-            raise UnknownIdError(f"no dead letter is called `{wanted}`")
-        outcome = msgspec.json.decode(stored.body, type=Outcome)
-        assert isinstance(outcome.message, Job)  # noqa: S101 - dead letters hold their job
-        again = structs.replace(outcome.message, job=f"{wanted}-again", attempt=1)
-        note = {"job": wanted, "again": again.job, "at": self._clock.now().isoformat()}
-        subject = f"lb.ctl.engine.redrive.{wanted}"
-        (ack,) = await self._ledger.store(
-            [Outgoing(subject, msgspec.json.encode(note), ONLY_FIRST)]
-        )
-        begun = f"lb.att.{again.bot}.{again.job}.1.started"
-        if ack.conflict and await self._ledger.last(ATTEMPTS, begun) is not None:
-            raise UnknownIdError(f"`{wanted}` was redriven before, as `{again.job}`")
-        # Also after a conflict: whoever noted it first may have been killed before this line.
-        await self._dispatcher.queue([again])
-        return note

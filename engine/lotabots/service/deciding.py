@@ -21,6 +21,7 @@ from lotabots.runtime.switches import Follower, Switchboard
 from lotabots.runtime.ticker import Ticker
 from lotabots.service.api import Api
 from lotabots.service.orders import Orders
+from lotabots.service.redriving import Redriver
 from lotabots.service.standing import Standing
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ async def start_deciding(links: Links, checked: CheckedFleet, *, key: bytes, nam
         clock=clock,
         about=about,
     )
-    api = Api(client, archive, standing=standing, ledger=ledger, dispatcher=dispatcher, clock=clock)
-    orders = Orders(client, fleet=checked.fleet, follower=follower, clock=clock)
+    api = Api(client, archive, standing=standing, ledger=ledger)
+    redriver = Redriver(ledger=ledger, dispatcher=dispatcher, clock=clock)
+    orders = Orders(client, fleet=checked.fleet, follower=follower, redriver=redriver, clock=clock)
     await follower.follow()  # before the first decision
     await api.start()
     await orders.start()

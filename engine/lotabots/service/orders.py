@@ -1,4 +1,4 @@
-"""What operators order: enable and disable a bot, move the rollout.
+"""What operators order: enable and disable a bot, move the rollout, redrive a dead letter.
 
 Each operator has a door of his own, ``lb.do.<source>.<verb>``, which only his credentials open: the
 server says who he is, not he.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lotabots.model.fleet import Fleet
     from lotabots.runtime.ports import Clock
     from lotabots.runtime.switches import Follower
+    from lotabots.service.redriving import Redriver
 
 QUEUE: Final = "orders"
 MAX_REASON: Final = 500
@@ -36,15 +37,25 @@ class Order(Struct, frozen=True, forbid_unknown_fields=True):
     bot: str = ""
     phase: str = ""
     reason: str = ""
+    job: str = ""
 
 
 class Orders:
     """Takes the orders of operators; engines share them."""
 
-    def __init__(self, client: Client, *, fleet: Fleet, follower: Follower, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        fleet: Fleet,
+        follower: Follower,
+        redriver: Redriver,
+        clock: Clock,
+    ) -> None:
         self._client = client
         self._fleet = fleet
         self._follower = follower
+        self._redriver = redriver
         self._clock = clock
 
     async def start(self) -> None:
@@ -57,6 +68,7 @@ class Orders:
             "enable": partial(self._enable, by),
             "disable": partial(self._disable, by),
             "rollout": partial(self._rollout, by),
+            "redrive": partial(self._redrive, by),
         }
         await respond(self._client, message, form=Order, verbs=verbs)
 
@@ -84,6 +96,9 @@ class Orders:
                 f"In this order: {', '.join(phases)}"
             )
         return await self._say(by, order)
+
+    async def _redrive(self, by: str, order: Order) -> dict[str, Any]:
+        return await self._redriver.redrive(order.job, by=by)
 
     def _known(self, name: str) -> None:
         names = [bot.name for bot in self._fleet.bots]

@@ -133,6 +133,7 @@ def test_what_operators_said_is_shown_with_whose_word_it_is_and_why(tmp_path: Pa
         ("bot.ABot", {"bot": "ABot", "disabled": False, "phase": "", "reason": ""}),
         ("rollout", {"bot": "", "disabled": False, "phase": "core", "reason": "a step back"}),
         ("rollout", {"bot": "", "disabled": False, "phase": "", "reason": ""}),
+        ("redrive.4f", {"job": "4f", "again": "4f-again"}),
     ]
     with AuditWriter(tmp_path / "audit", SEED) as writer:
         for sequence, (about, said) in enumerate(words, 1):
@@ -145,6 +146,7 @@ def test_what_operators_said_is_shown_with_whose_word_it_is_and_why(tmp_path: Pa
         "enabled by cli.ann",
         "core by cli.ann: a step back",
         "as the rules say by cli.ann",
+        "redriven by cli.ann",
     ]
 
 
