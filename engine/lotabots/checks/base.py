@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from lotabots.checks.authority import breaches
+from lotabots.checks.authority import Closures, breaches
 from lotabots.checks.doubt import doubts
 from lotabots.checks.proofs import Proofs
 from lotabots.checks.reachability import reachability
@@ -85,6 +85,11 @@ class Workspace(Frozen):
     def breaches(self) -> tuple[Breach, ...]:
         """What bots can set in motion inside their own boundaries."""
         return tuple(breaches(self))
+
+    @cached_property
+    def closures(self) -> Closures:
+        """What capabilities exercise besides themselves."""
+        return Closures(self.fleet.capabilities)
 
     @cached_property
     def proofs(self) -> Proofs:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lotabots.checks.authority import Closures
-from lotabots.checks.invariants import is_meant, nodes_of, touches
+from lotabots.checks.invariants import is_meant, is_node, touches
 from lotabots.checks.story import made_at
 from lotabots.graph.nodes import patterns_meet
 from lotabots.model.capability import covers, glob_covers, globs_meet
@@ -50,14 +49,14 @@ def holders(workspace: Workspace, target: Target) -> Iterator[Holder]:
 def means(workspace: Workspace, origin: Origin, holder: Holder) -> bool:
     """Whether `origin` surely means all of `holder`."""
     if holder.inside:
-        return holder.name in nodes_of(workspace, origin)
+        return is_node(workspace, origin, holder.name)
     return bool(origin.source) and matches(origin.source, holder.name)
 
 
 def may_mean(workspace: Workspace, origin: Origin, holder: Holder) -> bool:
     """Whether `origin` means some of `holder`."""
     if holder.inside:
-        return holder.name in nodes_of(workspace, origin)
+        return is_node(workspace, origin, holder.name)
     return bool(origin.source) and patterns_meet(origin.source, holder.name)
 
 
@@ -102,15 +101,16 @@ def _emitting(workspace: Workspace, target: Target) -> Iterator[Holder]:
 
 def _holding(workspace: Workspace, target: Target) -> Iterator[Holder]:
     """A bot holds what its scope claims and its boundaries leave, and what its actions exercise."""
-    closures = Closures(workspace.fleet.capabilities)
     for bot in workspace.fleet.bots:
         held = [
             *((c.capability, c.on, bot.at("scope", n)) for n, c in enumerate(bot.scope)),
             *((a.capability, a.on, a.at("capability")) for a in bot.actions if a.capability),
         ]
         for capability, on, place in held:
-            left = [one for one in closures.of(capability) if not _denied(bot, one, target=target)]
-            if touches(target, left, on):
+            exercised = workspace.closures.of(capability)
+            if touches(target, exercised, on) and touches(
+                target, [one for one in exercised if not _denied(bot, one, target=target)], on
+            ):
                 yield Holder(bot.name, place)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lotabots.checks.authority import Closures
 from lotabots.checks.doubt import knows_source
 from lotabots.condition.members import Found, find
-from lotabots.model.capability import covers, globs_meet
+from lotabots.model.capability import globs_meet
 from lotabots.model.invariant import Invariant, InvariantKind, Passage
 from lotabots.model.names import matches
 
@@ -141,31 +140,37 @@ def is_meant(origin: Origin | Holding, bot: Bot) -> bool:
     return by_name and (not origin.category or origin.category == bot.category)
 
 
+def is_node(workspace: Workspace, origin: Origin, node: str) -> bool:
+    """Whether `origin` means the bot or gate `node`."""
+    bot = workspace.graph.bots.get(node)
+    return is_meant(origin, bot) if bot is not None else matches(origin.source, node)
+
+
 def nodes_of(workspace: Workspace, origin: Origin) -> frozenset[str]:
     """The bots and gates that `origin` means."""
-    bots = {bot.name for bot in workspace.fleet.bots if is_meant(origin, bot)}
-    gates = {node for node in workspace.graph.gates if matches(origin.source, node)}
-    return frozenset(bots | gates)
+    nodes = (*workspace.graph.bots, *workspace.graph.gates)
+    return frozenset(node for node in nodes if is_node(workspace, origin, node))
 
 
 def exercising(workspace: Workspace, target: Target) -> tuple[int, ...]:
     """The starts whose action exercises the capability of `target`, or may."""
-    closures = Closures(workspace.fleet.capabilities)
     return tuple(
         number
         for number, start in enumerate(workspace.graph.starts)
         if start.action is not None
         and start.action.capability
-        and touches(target, closures.of(start.action.capability), start.action.on)
+        and touches(target, workspace.closures.of(start.action.capability), start.action.on)
     )
 
 
 def touches(target: Target, exercised: Iterable[str], on: str) -> bool:
     """Whether to exercise one of `exercised` on `on` may exercise the capability of `target`."""
     wanted = target.capability
-    return globs_meet(target.on, on) and any(
-        covers(wanted, one) or covers(one, wanted) for one in exercised
-    )
+    below = f"{wanted}."
+    for one in exercised:  # a loop: asked of every capability of every bot
+        if one == wanted or one.startswith(below) or wanted.startswith(f"{one}."):
+            return globs_meet(target.on, on)
+    return False
 
 
 def shown(target: Target) -> str:

@@ -18,7 +18,7 @@ from lotabots.model.invariant import InvariantKind
 from lotabots.model.names import BOT, is_gate_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lotabots.checks.base import Workspace
     from lotabots.graph.nodes import Hop
@@ -57,6 +57,7 @@ class Proofs:
         self.ways = Ways(workspace.graph)
         self._workspace = workspace
         self._graph = workspace.graph
+        self._found: dict[tuple[object, ...], list[Way]] = {}
         self._started = reached(self._graph, sorted(self._graph.initial))
         self._idle = frozenset(
             node
@@ -70,18 +71,26 @@ class Proofs:
 
     def occurs(self, target: Target) -> bool:
         """Whether the event, or a use of the capability, can come about at all."""
-        return bool(self.ways.around(self._targets(target, ()), (), ()))
+        return self._can_happen(self._targets(target, ()))
 
     def begins(self, origin: Origin) -> bool:
         """Whether there is such an event, bot or source."""
         if origin.event:
-            return bool(self.ways.around([*self.ways.to_event(origin.event, origin.when)], (), ()))
+            return self._can_happen(self.ways.to_event(origin.event, origin.when))
         return _is_outside(origin) or bool(nodes_of(self._workspace, origin))
 
+    def _can_happen(self, ways: Iterable[Way]) -> bool:
+        return any(all(state.vertex in self._started for state in way.needs) for way in ways)
+
     def _targets(self, target: Target, fields: tuple[str, ...]) -> list[Way]:
-        if target.event:
-            return list(self.ways.to_event(target.event, target.when, fields))
-        return list(self.ways.to_starts(exercising(self._workspace, target), fields))
+        key = (target.event, target.when, target.capability, target.on, fields)
+        if key not in self._found:
+            self._found[key] = list(
+                self.ways.to_event(target.event, target.when, fields)
+                if target.event
+                else self.ways.to_starts(exercising(self._workspace, target), fields)
+            )
+        return self._found[key]
 
     def _around(self) -> Iterator[Around]:
         for one in self.invariants:

@@ -77,6 +77,7 @@ class Ways:
         for hops in graph.hops:
             for hop in hops:
                 self._incoming[hop.target].append(hop)
+        self._known: dict[tuple[int, str, int], Mapping[str, Constant]] = {}
         self._makers: dict[str, list[Hop]] = defaultdict(list)
         for hop in _emissions(graph):
             self._makers[hop.event].append(hop)
@@ -89,7 +90,7 @@ class Ways:
         for hop in self._makers.get(event, ()):
             state = State(hop.source, self._before(hop, fields))
             source = graph.vertices[hop.source]
-            yield from self._arriving(Way(None, (state,), event, source, facts(graph, hop)), when)
+            yield from self._arriving(Way(None, (state,), event, source, self._facts(hop)), when)
 
     def to_starts(self, starts: Iterable[int], fields: tuple[str, ...]) -> Iterator[Way]:
         """The ways in which one of `starts` is set off; its own event is part of each of them."""
@@ -104,8 +105,8 @@ class Ways:
         for number in graph.consumers.get(event, ()):
             rule = graph.starts[number].rule
             sent = any(_lets_in(rule.source, s) for s in graph.outside.get(event, ()))
-            known = [NOTHING] if sent else []
-            known += [facts(graph, h) for h in self._incoming[number] if h.event == event]
+            known: list[Mapping[str, Constant]] = [NOTHING] if sent else []
+            known += [self._facts(h) for h in self._incoming[number] if h.event == event]
             holding = tuple(text for text in (rule.when, when) if text)
             witness = graph.feasibility.witness
             if any(witness(event, holding, fixed=one) is not None for one in known):
@@ -126,6 +127,13 @@ class Ways:
         ways = [*targets, *self._explored(targets, passes, fields)]
         certain = [way for way in ways if not way.doubt]
         return _derivation(certain) or (_derivation(ways) if len(certain) < len(ways) else ())
+
+    def _facts(self, hop: Hop) -> Mapping[str, Constant]:
+        """`facts`, asked once for each hop."""
+        key = (hop.source, hop.event, id(hop.made))
+        if key not in self._known:
+            self._known[key] = facts(self.graph, hop)
+        return self._known[key]
 
     def _arriving(self, way: Way, when: str) -> Iterator[Way]:
         found = self.graph.feasibility.witness(way.event, (when,) if when else (), fixed=way.fixed)
@@ -177,7 +185,7 @@ class Ways:
         for hop in self._incoming[state.vertex]:
             need = State(hop.source, self._before(hop, state.carried))
             source = graph.vertices[hop.source]
-            way = Way(state, (need,), hop.event, source, facts(graph, hop))
+            way = Way(state, (need,), hop.event, source, self._facts(hop))
             yield from judge.judged(way, start.rule.when)
 
     def _gate_ways(self, state: State, gate: Gate) -> Iterator[Way]:
