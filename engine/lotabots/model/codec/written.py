@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TRUTH: Final = {"true": True, "false": False}
 _DECIMAL: Final = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
-"""A number of the YAML 1.2 core schema with a bounded exponent. Compiled when one is met: few are."""
+"""A number of the YAML 1.2 core schema with a bounded exponent; compiled when one is met."""
 
 
 def meant(node: Node, kind: PayloadType | None) -> Any:  # noqa: ANN401 - any JSON value
