@@ -7,7 +7,8 @@ enabled and rolled out, and every program as able to emit all that it may, with 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from lotabots.checks.invariants import approvals, exercising, fields_of, judged, nodes_of
 from lotabots.graph.causes import shortest_path
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from lotabots.graph.nodes import Hop
     from lotabots.graph.ways import Way
     from lotabots.model.invariant import Invariant, Origin, Passage, Target
-
-ABOUT_PATHS: Final = frozenset((InvariantKind.PATH, InvariantKind.APPROVED, InvariantKind.SEPARATE))
 
 
 class Around(NamedTuple):
@@ -54,20 +53,29 @@ class Proofs:
 
     def __init__(self, workspace: Workspace) -> None:
         self.invariants = judged(workspace)
-        self.ways = Ways(workspace.graph)
         self._workspace = workspace
         self._graph = workspace.graph
         self._found: dict[tuple[object, ...], list[Way]] = {}
-        self._started = reached(self._graph, sorted(self._graph.initial))
-        self._idle = frozenset(
-            node
-            for vertex, node in enumerate(self._graph.vertices)
-            if node in self._graph.gates
-            and vertex >= len(self._graph.starts)
-            and vertex not in self._started
-        )
         self.around = tuple(self._around())
         self.links = tuple(self._links())
+
+    @cached_property
+    def ways(self) -> Ways:
+        """The ways of the fleet; a fleet without invariants does not ask."""
+        return Ways(self._graph)
+
+    @cached_property
+    def _started(self) -> frozenset[int]:
+        """The vertices that can be set off."""
+        return reached(self._graph, sorted(self._graph.initial))
+
+    @cached_property
+    def _idle(self) -> frozenset[str]:
+        """Gates that can never complete."""
+        graph = self._graph
+        first = len(graph.starts)
+        gates = enumerate(graph.vertices[first:], first)
+        return frozenset(node for vertex, node in gates if vertex not in self._started)
 
     def occurs(self, target: Target) -> bool:
         """Whether the event, or a use of the capability, can come about at all."""
