@@ -161,19 +161,21 @@ class Bench:
         return await self._lanes(count, engine.handle)
 
     async def bare(self, count: int, decision: Outgoing, job: Outgoing) -> Rate:
-        """How fast a client is that only publishes and acknowledges."""
+        """How fast a client is that only publishes and acknowledges, on names as long as ours."""
+        token = len(decision.subject) - len(_BARE)
+        job_id = len((job.headers or {})[MESSAGE_ID]) - len("/1")
 
         async def handle(deliveries: list[Delivery]) -> None:
             places = [str(d.sequence) for d in deliveries]
             await self.publisher.publish_all(
                 [
-                    Outgoing(f"lb.dec.bare{at:0>{_TOKEN}}", decision.body, decision.headers)
+                    Outgoing(f"{_BARE}{at:0>{token}}", decision.body, decision.headers)
                     for at in places
                 ]
             )
             await self.publisher.publish_all(
                 [
-                    Outgoing(job.subject, job.body, {"Nats-Msg-Id": f"{at:0>{_JOB}}/1"})
+                    Outgoing(job.subject, job.body, {MESSAGE_ID: f"{at:0>{job_id}}/1"})
                     for at in places
                 ]
             )
@@ -200,8 +202,8 @@ class Bench:
         return Rate(count / (perf_counter() - start), (process_time() - used) / count * 1e6)
 
 
-_TOKEN: Final = 48
-_JOB: Final = 26
+_BARE: Final = "lb.dec.bare"
+MESSAGE_ID: Final = "Nats-Msg-Id"
 
 
 async def measure(folder: Path, *, count: int, rounds: int) -> dict[str, Any]:
