@@ -152,7 +152,10 @@ def _tested(opened: Workspace, chosen: list[Chosen], *, covering: bool, mutate: 
     on = bench(opened.checked)
     ran = tuple(run(on, file, trial) for file, trial in chosen)
     report = Report(ran, coverage(on, ran) if covering else None)
-    if not mutate or report.failed:
+    if not mutate:
+        return report
+    if report.failed:
+        click.echo("no change of the rules is tried while a test fails", err=True)
         return report
     from lotabots.trials.mutants import mutants, survives  # noqa: PLC0415 - wanted by it alone
 

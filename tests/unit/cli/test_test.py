@@ -44,6 +44,13 @@ def test_a_changed_rule_fails_the_tests_that_say_otherwise(failing: Path, lotabo
     assert '= note: payload.outcome is "success"\n' in done.output
 
 
+def test_no_change_is_tried_while_a_test_fails(failing: Path, lotabots: Lotabots):
+    done = lotabots("test", "-C", failing, "-k", "that succeeded", "--mutate")
+    assert done.exit_code == FAILED
+    assert "no change of the rules is tried while a test fails\n" in done.output
+    assert "that a test notices" not in done.output
+
+
 def test_nothing_collected_is_no_success(workspace: Path, lotabots: Lotabots):
     assert lotabots("test", "-C", workspace, "-k", "no such test").exit_code == NOTHING
     shutil.rmtree(workspace / "rules/tests")
