@@ -155,6 +155,16 @@ CODE = ("change.pushed", "change.created")
         marks=pytest.mark.boundary("ReviewBot", "code.modify", "change.merge", plane="broker"),
     ),
     pytest.param(
+        "DocumentationBot", CODE,
+        marks=pytest.mark.boundary(
+            "DocumentationBot", "code.modify", "docs.author", plane="broker"
+        ),
+    ),
+    pytest.param(
+        "DocumentationBot", DEPLOYMENT,
+        marks=pytest.mark.boundary("DocumentationBot", "deploy.documentation", plane="broker"),
+    ),
+    pytest.param(
         "MonitorBot", ("deploy.requested", "scale.requested", "alert.escalated"),
         marks=pytest.mark.boundary("MonitorBot", "remediate", plane="broker"),
     ),
