@@ -547,6 +547,19 @@ def test_what_people_accept_is_suppressed_and_a_secret_never_leaves(here: Desk):
     assert token.encode() not in everything
 
 
+def test_the_documents_of_this_repository_lead_where_they_say(tmp_path: Path):
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    paths = [ROOT / one for one in listed.stdout.decode().split("\0") if one]
+    files: dict[str, str | bytes] = {
+        path.relative_to(ROOT).as_posix(): path.read_bytes() if path.suffix == ".md" else b"x\n"
+        for path in paths
+        if path.is_file() and not path.is_symlink()
+    }
+    made = look(tmp_path, files)
+    assert made.payload["links"]["checked"] > 100
+    assert made.broken == []
+
+
 @pytest.mark.parametrize("name", ["failure", "commits", "findings"])
 def test_what_bots_share_is_the_same_in_each(name: str):
     own, other = (ROOT / "bots" / bot / f"{name}.py" for bot in ("documentation", "lint"))

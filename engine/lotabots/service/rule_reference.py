@@ -52,8 +52,9 @@ def _file(schema: Schema) -> Iterator[str]:
     for name, inner in _inline(schema):
         yield from _section(f"`{name}:`", inner)
     for name, definition in sorted(schema.get("definitions", {}).items()):
-        if definition.get("properties"):
-            yield from _section(name, definition)
+        yield from _section(name, definition)
+        if not definition.get("properties"):
+            yield from _forms(definition)
 
 
 def _inline(schema: Schema) -> list[tuple[str, Schema]]:
@@ -72,6 +73,17 @@ def _section(title: str, schema: Schema) -> Iterator[str]:
         yield ""
         yield _sentence(str(schema["description"]))
     yield from _table(schema)
+
+
+def _forms(schema: Schema) -> Iterator[str]:
+    """What may stand where there is no one table of keys: each form, with its keys if it has any."""
+    yield ""
+    yield _sentence(_type(schema))
+    for form in schema.get("anyOf", ()):
+        if form.get("properties"):
+            yield ""
+            yield f"{_sentence(str(form['title'])).removesuffix('.')}:"
+            yield from _table(form)
 
 
 def _table(schema: Schema) -> Iterator[str]:
