@@ -76,7 +76,7 @@ def _section(title: str, schema: Schema) -> Iterator[str]:
 
 
 def _forms(schema: Schema) -> Iterator[str]:
-    """What may stand where there is no one table of keys: each form, with its keys if it has any."""
+    """What may stand where no one table has all keys: each form, with its keys if it has any."""
     yield ""
     yield _sentence(_type(schema))
     for form in schema.get("anyOf", ()):
