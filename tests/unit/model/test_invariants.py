@@ -45,8 +45,8 @@ def test_each_kind_is_told_by_its_key(text: str, kind: InvariantKind):
         (
             "passes: [a.b]",
             (
-                "1:14 LB006 missing key `every_path_to`, `approved`, `no_path_from`, `only`, `never` "
-                "or `no_action` in an invariant"
+                "1:14 LB006 missing key `every_path_to`, `approved`, `no_path_from`, `only`, "
+                "`never` or `no_action` in an invariant"
             ),
         ),
         (
