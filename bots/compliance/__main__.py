@@ -105,8 +105,8 @@ def emit(line: Line, out: Path) -> None:
 def _check(task: Task, kept: Memory, started: float) -> tuple[Line, ...]:
     policy = controls.read(task.places["policies"])
     found = record.read(task.places["system-state"], facts.ROWS)
-    hashes = {one.sha256 for one in found.events}
-    log = auditlog.read(task.places["audit"], hashes, key=policy.audit_key)
+    copies = {one.copy for one in found.events}
+    log = auditlog.read(task.places["audit"], copies, key=policy.audit_key)
     _reaches(task, found, log)
     parameters = {**policy.parameters, "now": (task.moment,)}
     known = facts.database(found, log, parameters)
@@ -129,7 +129,7 @@ def _reaches(task: Task, found: Record, log: auditlog.Log) -> None:
         ]
         if not of_event:
             raise LaterError("the record does not have the deployment yet")
-        if not log.fault and of_event[0].sha256 not in log.decided:
+        if not log.fault and not any(one.copy in log.decided for one in of_event):
             raise LaterError("the audit log does not have the deployment yet")
     elif datetime.fromisoformat(found.as_of) < task.at - STALE:
         raise LaterError(f"the record was complete at {found.as_of}, not since")

@@ -30,13 +30,17 @@ class LogError(Exception):
     """The log is not whole, or not signed; the message says what is wrong."""
 
 
+Copy = tuple[int, str]
+"""An event as it came: its place in the stream, and its hash. Sent again it has another place."""
+
+
 class Log(NamedTuple):
-    """What was found out. `decided` has for each hash of an event whether it was accepted."""
+    """What was found out. `decided` has whether an event was accepted, as it came."""
 
     entries: int = 0
     root: str = ""
     pinned: bool = False
-    decided: dict[str, bool] = {}  # noqa: RUF012 - nobody changes it
+    decided: dict[Copy, bool] = {}  # noqa: RUF012 - nobody changes it
     fault: str = ""
 
 
@@ -45,8 +49,8 @@ class _Head(NamedTuple):
     root: bytes
 
 
-def read(folder: Path, wanted: Collection[str], *, key: str = "") -> Log:
-    """The log in `folder`, and its decisions on the events whose hashes are `wanted`."""
+def read(folder: Path, wanted: Collection[Copy], *, key: str = "") -> Log:
+    """The log in `folder`, and its decisions on the events in `wanted`."""
     try:
         found = _read(folder, wanted, key)
     except (LogError, OSError, ValueError) as error:
@@ -54,10 +58,10 @@ def read(folder: Path, wanted: Collection[str], *, key: str = "") -> Log:
     return found
 
 
-def _read(folder: Path, wanted: Collection[str], key: str) -> Log:
+def _read(folder: Path, wanted: Collection[Copy], key: str) -> Log:
     for remaining in reversed(range(TRIES)):
         head = _open(folder, key or (folder / "verifier.key").read_text(encoding="utf-8").strip())
-        tree, decided, last = _Tree(), dict[str, bool](), 0
+        tree, decided, last = _Tree(), dict[Copy, bool](), 0
         try:
             for entry in _entries(folder, head.size):
                 tree.add(sha256(b"\0" + entry).digest())
@@ -72,18 +76,19 @@ def _read(folder: Path, wanted: Collection[str], key: str) -> Log:
     raise LogError("it changes too fast")
 
 
-def _look(entry: bytes, last: int, wanted: Collection[str], decided: dict[str, bool]) -> int:
+def _look(entry: bytes, last: int, wanted: Collection[Copy], decided: dict[Copy, bool]) -> int:
     """Note a decision on an event that is wanted; the number of the entry."""
     said = json.loads(entry)
     if said["seq"] != last + 1:
         raise LogError(f"entry {said['seq']} follows entry {last}")
     record, subject = said.get("record"), said["subject"].split(".")
     is_decision = subject[:2] == ["lb", "dec"] and len(subject) == len(("lb", "dec", "event"))
-    if is_decision and isinstance(record, dict) and record.get("sha256") in wanted:
-        verdicts = record["decision"]["verdicts"]
-        refused = any(one["verdict"] == "reject" and not one["target"] for one in verdicts)
-        accepted = not refused and not record.get("duplicate_of")
-        decided[record["sha256"]] = decided.get(record["sha256"], False) or accepted
+    if is_decision and isinstance(record, dict):
+        copy = (record.get("sequence", 0), record.get("sha256", ""))
+        if copy in wanted:
+            verdicts = record["decision"]["verdicts"]
+            refused = any(one["verdict"] == "reject" and not one["target"] for one in verdicts)
+            decided[copy] = not refused and not record.get("duplicate_of")
     return int(said["seq"])
 
 

@@ -96,11 +96,11 @@ def _only_reads(action: int, *_: object) -> int:
 
 def _kept(found: sqlite3.Connection, event: Seen, log: Log) -> bool:
     """Make a fact of an event, if it is one; whether it has the form that is known here."""
-    if event.sha256 not in log.decided:
+    if event.copy not in log.decided:
         _insert(found, "undecided", (event.id, event.at, event.type))
-    elif log.decided[event.sha256] and event.row is not None:
+    elif log.decided[event.copy] and event.row is not None:
         _insert(found, *event.row)
-    return event.row is not None or not log.decided.get(event.sha256)
+    return event.row is not None or not log.decided.get(event.copy)
 
 
 def _insert_faults(

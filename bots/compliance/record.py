@@ -28,18 +28,20 @@ class Event(NamedTuple):
     type: str
     source: str
     at: str
-    sha256: str
     payload: dict[str, Any]
 
 
 class Seen(NamedTuple):
-    """What is kept of an event: the row that it is, if it has a form that is known."""
+    """What is kept of an event: the row that it is, if it has a form that is known.
+
+    `copy` is its place in the stream and its hash.
+    """
 
     id: str
     type: str
     source: str
     at: str
-    sha256: str
+    copy: tuple[int, str]
     row: Row | None
 
 
@@ -83,7 +85,8 @@ def _read(folder: Path, rows: Mapping[str, Callable[[Event], Row]]) -> Record:
                 continue
             event = _event(said, rows.keys())
             if event is not None:
-                events.append(Seen(*event[:-1], _row(event, rows[event.type])))
+                copy = (int(said["sequence"]), said["sha256"])
+                events.append(Seen(*event[:-1], copy, _row(event, rows[event.type])))
     return Record(head["as_of"], int(head["lost"]), tuple(events), tuple(faults))
 
 
@@ -119,6 +122,5 @@ def _event(said: dict[str, Any], types: Collection[str]) -> Event | None:
         found["type"],
         said["source"],
         said["stored_at"],
-        said["sha256"],
         payload,
     )

@@ -58,6 +58,7 @@ class System:
     log: list[tuple[str, bytes]] = field(default_factory=list)
     sequence: int = 0
     now: datetime = BEGIN
+    last: bytes = b""
 
     def happens(
         self,
@@ -67,14 +68,16 @@ class System:
         source: str = "",
         minutes: float = 1,
         decided: list[dict[str, Any]] | None = ACCEPTED,
+        replayed: bytes = b"",
     ) -> str:
-        """An event is sent and decided; its id."""
+        """An event is sent (or the bytes of another one are) and decided; its id."""
         self.now += timedelta(minutes=minutes)
         self.sequence += 1
         who = source or SOURCES.get(kind, "cli.ann")
         name = f"e{self.sequence}-{kind}"
         event = {"id": name, "type": kind, "source": who, "payload": payload}
-        body = json.dumps(event).encode()
+        body = replayed or json.dumps(event).encode()
+        self.last = body
         subject = event_subject(who, kind)
         at = self.now
         delivery = Delivery(subject, body, {}, "LB_EVENTS", self.sequence, 1, at, "")
@@ -82,7 +85,8 @@ class System:
         if decided is not None:
             digest = sha256(body).hexdigest()
             decision = {"event_id": name, "verdicts": decided}
-            record = {"subject": subject, "sha256": digest, "decision": decision}
+            about = {"subject": subject, "sequence": self.sequence, "sha256": digest}
+            record = {**about, "decision": decision}
             self.log.append((f"lb.dec.{event_token(who, name)}", json.dumps(record).encode()))
         return name
 

@@ -115,6 +115,16 @@ def test_events_that_the_engine_refused_are_no_evidence(office: Office):
     assert found.flagged == [("approved", RESOURCE)]
 
 
+def test_a_word_that_somebody_else_repeats_is_not_theirs(office: Office):
+    system = office.system
+    payload = {"repository": "shop", "change": {"id": COMMIT}, "purpose": "release"}
+    system.happens("approval.granted", payload, source="cli.ann")
+    word = system.last
+    system.happens("approval.granted", payload, source="cli.bob", decided=REFUSED, replayed=word)
+    found = office.check(system.release(without="approval", author="cli.ann"))
+    assert found.flagged == [("approved-by-another", RESOURCE)]
+
+
 def test_staging_and_rollbacks_are_not_judged_as_releases(office: Office):
     base = {"repository": "shop", "change": {"id": OTHER}, "outcome": "success", "release": "r"}
     more = {"artifact": {"digest": FOREIGN}, "service": "shop"}
