@@ -1,4 +1,4 @@
-"""`lotabots explain`: a code, a bot, an event, a gate or a capability, in words."""
+"""`lotabots explain`: a code, bot, event, gate, capability or invariant, in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CODE: Final = re.compile(r"l[br][0-9]+", re.ASCII | re.IGNORECASE)
 @workspace_option
 @color_option
 def command(topic: str, *, workspace: Path | None, color: str) -> None:
-    """Explain TOPIC: a code (LB101, never-true), a bot, an event, a gate or a capability.
+    """Explain TOPIC: a code (LB101, never-true), bot, event, gate, capability or invariant.
 
     Codes need no workspace. Of a bot you see what it owns, what it must never do, what starts it
     and where its results go; of an event who may send it, who acts on it, and its payload.

@@ -1,8 +1,8 @@
-"""What the rules say about one bot, event, gate or capability, as Markdown."""
+"""What the rules say about one bot, event, gate, capability or invariant, as Markdown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from lotabots.diagnostics.words import counted
 from lotabots.model.bot import TriggerKind
@@ -16,6 +16,7 @@ from lotabots.model.event import (
     ObjectType,
     TextType,
 )
+from lotabots.model.invariant import InvariantKind
 from lotabots.model.names import matches
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from lotabots.model.bot import Action, Bot, Boundary, Trigger
     from lotabots.model.event import EventType, PayloadType
     from lotabots.model.fleet import Fleet, Gate, GatePart
+    from lotabots.model.invariant import Invariant, Passage
     from lotabots.model.record import Record
+
+
+GRANTED: Final = ("read", "write", "exec", "network", "secrets")
 
 
 def names_of(fleet: Fleet) -> list[str]:
@@ -35,6 +40,7 @@ def names_of(fleet: Fleet) -> list[str]:
             *fleet.events,
             *(f"gate.{gate.name}" for gate in fleet.gates),
             *fleet.capabilities.declared,
+            *(one.name for one in fleet.invariants),
         ]
     )
 
@@ -52,6 +58,9 @@ def describe(fleet: Fleet, topic: str) -> str | None:
         return _text(_event(fleet, fleet.events[wanted]))
     if fleet.capabilities.knows(wanted):
         return _text(_capability(fleet, wanted))
+    for invariant in fleet.invariants:
+        if invariant.name == wanted:
+            return _text(_invariant(invariant))
     return None
 
 
@@ -217,6 +226,40 @@ def _capability(fleet: Fleet, name: str) -> Iterator[str]:
             if covers(boundary.deny, name)
         ),
     )
+
+
+def _invariant(one: Invariant) -> Iterator[str]:
+    yield f"# {one.name}"
+    yield ""
+    yield one.doc
+    yield f"An invariant: `lotabots validate` proves it over all chains of events{_at(one)}"
+    target = f"`{one.target.event}`{_when(one.target.when)}"
+    if one.target.capability:
+        target = f"`{one.target.capability}`{_on(one.target.on)}"
+    who = ", ".join(f"`{o.event or o.source or o.category}`{_when(o.when)}" for o in one.origins)
+    match one.kind:
+        case InvariantKind.PATH:
+            title = "passes one of" if one.one_of else "passes"
+            yield from _section(f"Every path to {target} {title}", map(_passage, one.passes))
+        case InvariantKind.APPROVED:
+            yield from _section(f"Every path to {target} passes", ["a person's approval"])
+        case InvariantKind.SEPARATE:
+            unless = ", unless a person approves" if one.unless_approved else ""
+            yield from _section("No path", [f"from {who} to {target}{unless}"])
+        case InvariantKind.ONLY | InvariantKind.NEVER:
+            verb = "emit" if one.target.event else "may"
+            yield from _section(one.kind.value.capitalize(), [f"{who} {verb} {target}"])
+        case InvariantKind.GRANTS:
+            granted = ((k, getattr(one.holding, k)) for k in GRANTED)
+            lines = (f"{k} {', '.join(f'`{g}`' for g in globs)}" for k, globs in granted if globs)
+            whose = one.holding.source or one.holding.category
+            of = f" of `{whose}`" if whose else ""
+            yield from _section(f"No action{of} has all of", lines)
+
+
+def _passage(passage: Passage) -> str:
+    same = ", ".join(f"`{field}`" for field in passage.same)
+    return f"`{passage.event}`{_when(passage.when)}" + (f", of the same {same}" if same else "")
 
 
 def _on(resource: str) -> str:

@@ -39,6 +39,12 @@ def test_every_code_is_explained_by_code_and_by_name(page: object, lotabots: Lot
         ("rollback", "# gate.rollback"),
         ("schedule.tick", "`payload.action`"),
         ("code.modify", "## Denied to"),
+        ("production-is-approved", "## Every path to `deploy.application` on `production` passes"),
+        ("what-runs-is-what-was-built", "- `build.completed`, of the same `payload.repository`"),
+        ("reviews-deploy-nothing", "- from `review.completed` to `deploy`"),
+        ("only-gates-ask-for-deployments", "## Only\n- `gate.*` emit `deploy.requested`"),
+        ("bots-merge-nothing", "## Never\n- `*` may `change.merge`"),
+        ("source-has-no-network", "## No action has all of\n- read `{source}`\n- network `*`"),
     ],
 )
 def test_what_the_rules_name_is_explained(
