@@ -130,7 +130,7 @@ class Look:
         yield from breaks.comments
         users, self._complete = callers.found(breaks, self._repository, self._after)
         yield from users
-        yield from tested.found(pairs, self._after)
+        yield from tested.found(pairs, self._changes, self._after)
         for pair in pairs:
             yield from whole.complexity(pair)
         yield from whole.size(self._changes)

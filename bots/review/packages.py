@@ -94,7 +94,11 @@ def _project(document: dict[str, Any]) -> Iterator[Declared]:
     yield from _listed(document.get("build-system", {}).get("requires", []))
     for listed in groups.values():
         yield from _listed(listed)
-    poetry = document.get("tool", {}).get("poetry", {})
+    tools = document.get("tool", {})
+    for listed in tools.get("pdm", {}).get("dev-dependencies", {}).values():
+        yield from _listed(listed)
+    yield from _listed(tools.get("uv", {}).get("dev-dependencies", []))
+    poetry = tools.get("poetry", {})
     yield from _table(poetry.get("dependencies", {}))
     for group in poetry.get("group", {}).values():
         yield from _table(group.get("dependencies", {}))

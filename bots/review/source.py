@@ -6,6 +6,7 @@ import ast
 import hashlib
 import io
 import re
+import sys
 import tokenize
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
@@ -120,7 +121,9 @@ def read(data: bytes) -> Module:
         lines = tuple(data.decode(encoding).split("\n"))
         return _module(tree, lines)
     except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
-        raise UnreadError(f"it cannot be parsed: {type(error).__name__}") from error
+        python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        said = f"it cannot be parsed by {python}: {type(error).__name__}"
+        raise UnreadError(said) from error
 
 
 def within(node: ast.AST) -> Iterator[ast.AST]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from api import Pair
+    from change import Changed
     from comment import Comment
     from project import Tree
     from source import Function, Module
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 ENOUGH = 3  # so many lines of code are worth a test
 
 
-def found(pairs: list[Pair], after: Tree) -> list[Comment]:
-    """All about the tests of a change."""
+def found(pairs: list[Pair], changes: list[Changed], after: Tree) -> list[Comment]:
+    """All about the tests of a change; `pairs` are those of its files that can be read."""
     of_tests = [pair for pair in pairs if is_test(pair.changed.path)]
     others = [pair for pair in pairs if not is_test(pair.changed.path)]
     fresh = {
@@ -41,7 +42,8 @@ def found(pairs: list[Pair], after: Tree) -> list[Comment]:
         for one in _gone(pair, fresh, dropped)
     ]
     comments += [one for pair in of_tests for one in _weaker(pair)]
-    return [*comments, *_untouched(of_tests, others, after)]
+    touched = any(is_test(one.path) for one in changes)
+    return [*comments, *(() if touched else _untouched(others, after))]
 
 
 def _words(path: str) -> set[str]:
@@ -110,10 +112,10 @@ def _weaker(pair: Pair) -> Iterator[Comment]:
             yield comment("test-weakened", "medium", spot, said, hint)
 
 
-def _untouched(of_tests: list[Pair], others: list[Pair], after: Tree) -> Iterator[Comment]:
+def _untouched(others: list[Pair], after: Tree) -> Iterator[Comment]:
     """Code that does something else now, in a project that has tests, and none of them changed."""
     has_tests = any(is_test(path) and is_python(path) for path in after.entries)
-    if of_tests or not has_tests:
+    if not has_tests:
         return
     for pair in others:
         old = pair.old.functions if pair.old else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,7 +218,10 @@ def test_python_that_cannot_be_read_is_named_and_nothing_falls_over(tmp_path: Pa
     named = {path for rule, path, _ in found.rules if rule == "unread-file"}
     assert named == UNREAD.keys()
     assert ("T100", "app.py", 7) in found.rules
-    assert found.of("unread-file")[0] == "This was not looked at: it cannot be parsed: SyntaxError"
+    assert found.of("unread-file")[0] == (
+        "This was not looked at: it cannot be parsed by "
+        f"Python {sys.version_info.major}.{sys.version_info.minor}: SyntaxError"
+    )
 
 
 def test_a_change_that_is_much_too_large_is_read_as_far_as_it_may_be(tmp_path: Path):

@@ -436,6 +436,7 @@ LONG = "def work(x):\n    a = x\n    b = a\n    c = b\n    return c\n"
         ),
         ({"test_a.py": ""}, {"app.py": LONG, "test_a.py": "X = 1\n"}, []),
         ({}, {"app.py": LONG}, []),  # a project without tests
+        ({"test_a.py": ""}, {"app.py": LONG, "test_a.py": "def f(:\n"}, []),  # touched all the same
         ({"test_a.py": ""}, {"app.py": "def work(x):\n    return x\n"}, []),  # too short to matter
         (
             {"test_a.py": "", "app.py": LONG},
@@ -520,6 +521,15 @@ def test_new_dependencies_and_locks_that_were_left_behind_are_found(tmp_path: Pa
         ("lock-out-of-step", "rust/Cargo.toml", 0),
         ("dependency-added", "web/package.json", 3),
     ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ['[tool.pdm.dev-dependencies]\nx = ["pytest"]\n', '[tool.uv]\ndev-dependencies = ["pytest"]\n'],
+)
+def test_a_dependency_that_moves_to_another_table_is_not_new(tmp_path: Path, table: str):
+    after = {"pyproject.toml": '[dependency-groups]\ndev = ["pytest"]\n'}
+    assert changed(tmp_path, {"pyproject.toml": table}, after).rules == []
 
 
 def test_a_change_that_is_as_it_should_be_has_no_comments(tmp_path: Path):
