@@ -21,7 +21,9 @@ MAX_SUBJECT = 300
 MAX_TAGS = 50  # the highest versions
 FORM = re.compile(r"(?P<type>[A-Za-z]+)(?:\((?P<scope>[^()\n]+)\))?(?P<breaks>!)?: (?P<text>\S.*)")
 BREAKING = re.compile(r"^BREAKING[ -]CHANGE: \S", re.MULTILINE)
-VERSION = re.compile(r"(?:.*[-/])?v?\d+(?:\.\d+)+(?:[-+.\w]*)?", re.ASCII)
+VERSION = re.compile(
+    r"(?:.*[-/])?v?\d+(?:\.\d+)+(?:[-.]?[A-Za-z]+[-.]?\d+)?(?:[-+][\w.]+)?", re.ASCII
+)
 SECTIONS = {
     "feat": "Added",
     "perf": "Changed",
