@@ -192,6 +192,18 @@ CODE = ("change.pushed", "change.created")
         marks=pytest.mark.boundary("ComplianceBot", "remediate", plane="broker"),
     ),
     pytest.param(
+        "ScalingBot", DEPLOYMENT,
+        marks=pytest.mark.boundary("ScalingBot", "deploy.application", plane="broker"),
+    ),
+    pytest.param(
+        "ScalingBot", CODE,
+        marks=pytest.mark.boundary("ScalingBot", "code.modify.logic", plane="broker"),
+    ),
+    pytest.param(
+        "ScalingBot", ("scale.requested", "scale.measured", "metrics.sampled"),
+        marks=pytest.mark.boundary("ScalingBot", "infrastructure.resize", plane="broker"),
+    ),
+    pytest.param(
         "IncidentBot", ("incident.resolved", "alert.acknowledged", "alert.resolved"),
         marks=pytest.mark.boundary("IncidentBot", "incident.resolve", plane="broker"),
     ),
