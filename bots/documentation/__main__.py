@@ -43,6 +43,7 @@ PARSER = "markdown-it-py"
 ACCEPTED = Path(__file__).with_name("accepted.txt")
 MAX_BROKEN = 200
 MAX_BROKEN_BYTES = 128 * 1024
+MAX_LISTED = 10_000  # in the report, which says how many there are
 MAX_TEXT = 1000
 
 
@@ -175,16 +176,18 @@ def _written(
     proposal: Proposal,
 ) -> list[dict[str, str]]:
     """Write all files; what each is."""
+    listed = broken[:MAX_LISTED]
     report = {
         "version": 1,
         "links": {
             "checked": found.checked,
             "external": found.external,
             "unfollowed": found.unfollowed,
+            "broken": len(broken),
             "suppressed": len(found.broken) - len(broken),
         },
         "broken": [{**row, "reason": one.message, "fp": one.fingerprint}
-                   for row, one in zip(_rows(broken), broken, strict=True)],
+                   for row, one in zip(_rows(listed), listed, strict=True)],
         "blocks": {
             "seen": proposal.blocks,
             "files": proposal.files,
@@ -199,8 +202,8 @@ def _written(
         "unread": dict(sorted(look.unread.items())),
     }  # fmt: skip
     code = {path: why for path, why in look.unread.items() if path.endswith(".py")}
-    listed = changes.lines()
-    entries = "\n".join(["## Unreleased", "", *listed]) + "\n" if listed else ""
+    lines = changes.lines()
+    entries = "\n".join(["## Unreleased", "", *lines]) + "\n" if lines else ""
     pages = reference.page(look.modules) if look.modules else ""
     files = [
         ("links.json", "link-report", "application/json", _json(report)),

@@ -146,6 +146,7 @@ def commit_saying(project: Project, message: str) -> str:
 
 
 def look(tmp_path: Path, files: Mapping[str, str | bytes], **more: dict[str, str]) -> Said:
+    tmp_path.mkdir(exist_ok=True)
     project = Project(tmp_path / "project")
     return generate(project, project.commit(files, **more), tmp_path / "out")
 
@@ -347,6 +348,7 @@ def test_links_are_followed_as_markdown_has_them(tmp_path: Path):
         "checked": 26,
         "external": 2,
         "unfollowed": 3,
+        "broken": 9,
         "suppressed": 0,
     }
     assert made.payload["outcome"] == "failure"
@@ -511,6 +513,9 @@ def test_a_flood_of_broken_links_fits_into_an_event(tmp_path: Path):
     assert len(made.broken) == 500
     assert 100 < len(made.payload["links"]["broken"]) < 200
     assert len(json.dumps(made.payload)) < 2**17 + 10_000
+    short = look(tmp_path / "short", {"a.md": "[x](y)\n" * 20_000})
+    assert (len(short.broken), short.report["links"]["broken"]) == (10_000, 20_000)
+    assert len(short.payload["links"]["broken"]) == 200
 
 
 @pytest.mark.parametrize("files", [{"a.txt": "x\n"}, {"a.md": b"\xff"}, {"a.py": "def f(:\n"}])
