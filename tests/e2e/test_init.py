@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from docs.tutorial import Reader, Step, alike, steps_of
-from executor.workshop import ROOT
-from lotabots.service.beginning import beginning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,15 +36,3 @@ def test_a_new_workspace_runs_as_its_readme_says(tmp_path: Path):
         command = [sys.executable, "-m", "lotabots", "trace", "first", "--format", "json"]
         assert "Hello, Ann" in subprocess.check_output(command, cwd=tmp_path, text=True)
         reader.do(Step("", "^C", 0, ()))
-
-
-def test_the_wheel_holds_what_init_writes(tmp_path: Path):
-    pytest.importorskip("hatchling")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    folder = "lotabots/service/templates/"
-    with zipfile.ZipFile(wheel) as opened:
-        names = [name for name in opened.namelist() if name.startswith(folder)]
-        held = {name.removeprefix(folder).removesuffix(".in"): opened.read(name) for name in names}
-    assert held == beginning()

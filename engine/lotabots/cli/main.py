@@ -17,7 +17,7 @@ import click
 from lotabots import __version__
 
 COMMANDS: Final = {
-    "init": "Make a workspace: a fleet of one bot that runs.",
+    "init": "Make a workspace: a fleet of one bot that runs, or the whole fleet.",
     "validate": "Prove the fleet: every finding with its place and its cure.",
     "test": "Run the policy tests: events, and what must be decided about them.",
     "decide": "Say what would happen to an event, and why.",

@@ -1,7 +1,7 @@
-"""The smallest workspace that runs: what `lotabots init` writes.
+"""A new workspace: what `lotabots init` writes, the smallest one that runs or the whole fleet.
 
-Its files are the templates beside this module, each with `SUFFIX` behind its name so that no tool
-takes it for a file of this project.
+Its own files are the templates beside this module, each with `SUFFIX` behind its name so that no
+tool takes it for a file of this project.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lotabots.adapters.files.workspace import WorkspaceError, read_workspace
+from lotabots.service.carried import fleet_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".in"
 IGNORED: Final = ".gitignore"
 STATE: Final = ".lotabots"
-PROGRAM: Final = "bots/hello"
+PROGRAMS: Final = "bots"
 OPTIONAL: Final = frozenset({IGNORED, "README.md"})
 """What a repository may have already and keeps as it is."""
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_WITH_FLEET: Final = Path(__file__).parent / "with_fleet"
 
 
 class Plan(NamedTuple):
@@ -34,13 +36,13 @@ class Plan(NamedTuple):
     in_the_way: tuple[str, ...]
 
 
-def plan(root: Path) -> Plan:
+def plan(root: Path, *, with_fleet: bool = False) -> Plan:
     """What a new workspace in `root`, which need not exist, takes.
 
     Raises:
-        WorkspaceError: `root` is no folder, or what it holds cannot be read.
+        WorkspaceError: `root` is no folder, or what it holds cannot be read; or there is no fleet.
     """
-    templates = beginning()
+    templates = beginning_with_fleet() if with_fleet else beginning()
     if root.exists() and not root.is_dir():
         raise WorkspaceError(f"{root}: not a folder; name another one")
     kept = tuple(name for name in sorted(OPTIONAL) if os.path.lexists(root / name))
@@ -50,10 +52,18 @@ def plan(root: Path) -> Plan:
 
 
 def beginning() -> dict[str, bytes]:
-    """The files of a new workspace by path, sorted."""
-    found = {path.relative_to(_TEMPLATES): path for path in _TEMPLATES.rglob(f"*{SUFFIX}")}
-    named = {name.as_posix().removesuffix(SUFFIX): path for name, path in found.items()}
-    return {name: named[name].read_bytes() for name in sorted(named)}
+    """The files of the smallest workspace by path, sorted."""
+    return _filled(_TEMPLATES)
+
+
+def beginning_with_fleet() -> dict[str, bytes]:
+    """The files of a workspace with the fleet that LotaBots comes with, by path, sorted.
+
+    Raises:
+        WorkspaceError: this installation has none.
+    """
+    own = {IGNORED: beginning()[IGNORED]} | _filled(_WITH_FLEET)
+    return dict(sorted((own | fleet_files()).items()))
 
 
 def write(planned: Plan) -> None:
@@ -85,6 +95,12 @@ def ignores_state(root: Path) -> bool:
     return any(line.strip().strip("/") == STATE for line in lines)
 
 
+def _filled(templates: Path) -> dict[str, bytes]:
+    found = {path.relative_to(templates): path for path in templates.rglob(f"*{SUFFIX}")}
+    named = {name.as_posix().removesuffix(SUFFIX): path for name, path in found.items()}
+    return {name: named[name].read_bytes() for name in sorted(named)}
+
+
 def _in_the_way(root: Path, files: Mapping[str, bytes]) -> Iterator[str]:
     """What would be overwritten, and what would be taken for a part of the workspace."""
     for name in files:
@@ -93,6 +109,8 @@ def _in_the_way(root: Path, files: Mapping[str, bytes]) -> Iterator[str]:
         yield from blocked
         if not blocked and os.path.lexists(root / name):
             yield name
-    if (root / PROGRAM).is_dir():
-        yield from (f"{PROGRAM}/{entry.name}" for entry in (root / PROGRAM).iterdir())
+    split = [Path(name).parts for name in files]
+    for bot in {parts[1] for parts in split if parts[0] == PROGRAMS}:
+        if (root / PROGRAMS / bot).is_dir():
+            yield from (f"{PROGRAMS}/{bot}/{it.name}" for it in (root / PROGRAMS / bot).iterdir())
     yield from read_workspace(root)

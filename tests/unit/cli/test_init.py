@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lotabots.service.beginning import plan, write
+from lotabots.service.carried import fleet_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     Lotabots = Callable[..., Result]
 
 CLEAN, USAGE = 0, 2
+ROOT = Path(__file__).resolve().parents[3]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 FILES = (
     ".gitignore",
@@ -203,3 +208,69 @@ def test_no_change_of_the_rules_of_a_new_workspace_goes_unnoticed(lotabots: Lota
     done = lotabots("test", "--mutate", "--fail-under", "100")
     assert done.exit_code == CLEAN
     assert "changes of the rules that a test notices: 4 of 4\n" in done.output
+
+
+WITH_FLEET = """\
+wrote .gitignore
+wrote README.md
+wrote bots/ ({bots} files)
+wrote graphs/ (3 files)
+wrote requirements/ ({requirements} files)
+wrote rules/ ({rules} files)
+wrote schemas/ ({schemas} files)
+
+next:
+  lotabots validate
+  lotabots test
+  lotabots tools sync    # downloads the tools of the bots
+  lotabots run
+"""
+
+
+def test_with_the_fleet_a_folder_becomes_what_this_repository_is(here: Path, lotabots: Lotabots):
+    done = lotabots("init", "--with-fleet")
+    assert done.exit_code == CLEAN
+    written = content(here)
+    counts = Counter(name.partition("/")[0] for name in written)
+    assert done.output == WITH_FLEET.format_map(counts)
+    for name in ("rules/fleet.yaml", "graphs/fleet.svg", "requirements/toolbox-lint.txt"):
+        assert written[name] == (ROOT / name).read_bytes()
+    assert not [name for name in written if "__pycache__" in name or name.endswith("ruff.toml")]
+    assert not [name for name in written if "requirements/" in name and "toolbox-" not in name]
+    for words in (["validate"], ["test"], ["generate", "--check"]):
+        assert lotabots(*words).exit_code == CLEAN
+
+
+def test_no_page_that_comes_with_the_fleet_links_to_what_did_not_come():
+    pages = {name: data.decode() for name, data in fleet_files().items() if name.endswith(".md")}
+    links = [(name, link) for name, page in pages.items() for link in LINK.findall(page)]
+    there = {name for name, link in links if (ROOT / Path(name).parent / link).is_file()}
+    assert ("bots/build/README.md", "../../rules/bots/buildbot.yaml") in links
+    assert there == {name for name, _ in links}
+    assert "how bots are written in\n`docs/bot-authors.md`." in pages["bots/build/README.md"]
+    assert not [link for _, link in links if "docs/" in link]
+
+
+def test_the_fleet_overwrites_nothing_and_names_the_first_in_its_way(
+    here: Path, lotabots: Lotabots
+):
+    mine = {"bots/lint/notes.txt": b"x", "bots/other/main.py": b"y", "requirements/dev.txt": b"z"}
+    for name, data in mine.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_bytes(data)
+    done = lotabots("init", "--with-fleet")
+    assert done.exit_code == USAGE
+    assert done.output == (
+        "error: nothing was written, this is in the way: bots/lint/notes.txt; "
+        "move it away, or name another folder\n"
+    )
+    (here / "bots/lint/notes.txt").unlink()
+    assert lotabots("init", "--with-fleet").exit_code == CLEAN
+    before = content(here)
+    assert {name: before[name] for name in mine if name in before} == {
+        name: data for name, data in mine.items() if "notes" not in name
+    }
+    again = lotabots("init", "--with-fleet")
+    assert again.exit_code == USAGE
+    assert re.search(r"bots/build/README.md, .* and \d+ more; move them away", again.output)
+    assert content(here) == before
