@@ -13,8 +13,8 @@ from lotabots.runtime.switches import SUBJECT, Switchboard, Word
 from lotabots.service.wire import ENGINE, Service
 from lotabots.service.workspace import open_workspace
 from memory_streams import KilledError, Streams
-from operators import logged, operated, typed
-from running import FILES, SENDER, Running, lay_out, until
+from operators import logged, operated, ordered, typed
+from running import FILES, SENDER, Running, lay_out, running, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +163,42 @@ async def test_what_cannot_be_ordered_is_refused_with_the_cure(tmp_path: Path):
             assert (done.exit_code, said in done.output) == (code, True), done.output
         assert await service.count("LB_CONTROL", "lb.ctl.engine.bot.>") == 0
         assert await service.count("LB_CONTROL", "lb.ctl.engine.rollout") == 0
+
+
+SUBJECTS = ("*", ">", "a b", "a..b", "a\r\nPUB lb.ev.gate.pair.pair.ready 2", "a" * 5000)
+NONSENSE: list[tuple[str, bytes]] = [
+    ("do.rollout", json.dumps({"bot": name, "phase": "core"}).encode())
+    for name in ("SlowBot", "Ghost", *SUBJECTS)
+] + [
+    ("do.redrive", json.dumps({"job": name}).encode())
+    for name in ("", "a.*", "é", *SUBJECTS)
+] + [
+    ("do.disable", json.dumps({"bot": "SlowBot", "reason": reason}).encode())
+    for reason in ("a\x1b[2J", "a\u202eb", "a\x00b", "a" * 900_000)
+] + [
+    ("do.disable", b'{"bot": "SlowBot", "reason": "\xff"}'),
+    ("do.disable", b'{"bot": "' + b"a" * 900_000 + b'", "reason": "why"}'),
+    ("do.disable", b"[" * 15_000),
+    ("api.approvals", json.dumps({"words": ["word"] * 100_000}).encode()),
+    ("api.approvals", json.dumps({"words": ["word"] * 1000}).encode()),
+    ("api.trace", b'{"id": "' + b"a" * 900_000 + b'"}'),
+]  # fmt: skip
+
+
+async def test_nonsense_is_answered_and_neither_obeyed_nor_the_end_of_orders(tmp_path: Path):
+    root = lay_out(tmp_path)
+    async with running(root) as service:
+        await service.emit("make.asked", {"n": 1, "plan": "break it"})
+        await service.until_count(1, "LB_OUTCOMES", "lb.out.dead.>")
+        ann = await service.client("CLI_ann")
+        for subject, body in NONSENSE:
+            answer = json.loads((await ann.request(subject, body, timeout=20)).data)
+            assert answer.keys() <= {"error", "unknown"}, (subject, body[:80], answer)
+            assert len(str(answer)) < 20_000
+        assert await service.count("LB_CONTROL", "lb.ctl.engine.bot.>") == 0
+        assert await service.count("LB_CONTROL", "lb.ctl.engine.rollout") == 0
+        assert await service.count("LB_CONTROL", "lb.ctl.engine.redrive.>") == 0
+        assert (await ordered(service, "enable", bot="SlowBot"))["ok"]["by"] == SENDER
 
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 """Of the answers; a later one may have more members."""
 
+MAX_ASKED: Final = 16 * 1024
+"""Bytes of a question or an order: far more than anybody needs to say."""
+
 
 class UnknownIdError(Exception):
     """Nothing is called so."""
@@ -38,16 +41,30 @@ async def respond(
     """Answer `message` by the verb that its subject ends with; its body is a `form`."""
     verb = message.subject.rpartition(".")[2]
     try:
-        asked = msgspec.json.decode(message.data or b"{}", type=form)
-        answer = {"ok": await verbs[verb](asked)}
+        answer = {"ok": await verbs[verb](_read(message.data, form))}
     except UnknownIdError as error:
         answer = {"unknown": str(error)}
     except KeyError:
         answer = {"error": f"no such question: {verb[:32]}"}
-    except (BusError, RefusedError, msgspec.MsgspecError) as error:
+    except (BusError, RefusedError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         answer = {"error": str(error)}
     if message.reply:
-        await client.publish(message.reply, _ENCODER.encode(answer))
+        await client.publish(message.reply, _fitting(answer, client.max_payload))
+
+
+def _read(data: bytes, form: type[Asked]) -> Asked:
+    if len(data) > MAX_ASKED:
+        raise RefusedError(f"a question or an order has at most {MAX_ASKED} bytes")
+    return msgspec.json.decode(data or b"{}", type=form)
+
+
+def _fitting(answer: dict[str, Any], most: int) -> bytes:
+    """`answer` as it is sent; one that the server would not take is said to be so."""
+    body = _ENCODER.encode(answer)
+    if len(body) <= most:
+        return body
+    said = f"the answer has {len(body)} bytes, more than the server takes at once ({most})"
+    return _ENCODER.encode({"error": said})
 
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

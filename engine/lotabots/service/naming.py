@@ -31,6 +31,12 @@ NEAR: Final = 0.6
 LOOKED_THROUGH: Final = 1000
 """Keys that are compared, at most, to find one that looks like a mistyped one."""
 
+MOST_WORDS: Final = 16
+"""Words that call something, at most."""
+
+LONGEST: Final = 100
+"""Characters of a word that is compared; whoever types a longer one has copied it."""
+
 
 class Waits(Struct, frozen=True):
     """A row of what is waited for; `name` are the words by which `lotabots approve` knows it."""
@@ -94,6 +100,7 @@ def _is_called(one: Waits, word: str) -> bool:
 
 def nearest(rows: Sequence[Waits], words: Sequence[str]) -> list[Waits]:
     """What looks most like `words`: each word is compared with the gate's name and each value."""
+    words = [word for word in words if len(word) <= LONGEST]
     likeness = [
         (sum(_likeness(one, word) for word in words) / len(words), number)
         for number, one in enumerate(rows[:LOOKED_THROUGH])

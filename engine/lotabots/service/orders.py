@@ -89,6 +89,8 @@ class Orders:
         return await self._say(by, order)
 
     async def _rollout(self, by: str, order: Order) -> dict[str, Any]:
+        if order.bot:
+            raise RefusedError("the rollout is that of all bots; name none")
         phases = [phase.name for phase in self._fleet.settings.phases]
         if order.phase and order.phase not in phases:
             raise UnknownIdError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import structs
@@ -33,7 +34,9 @@ class Redriver:
         Raises:
             UnknownIdError: there is no such dead letter, or it was redriven before.
         """
-        stored = await self._ledger.last(OUTCOMES, f"lb.out.dead.*.{wanted}")
+        # A name with a wildcard would be that of any dead letter.
+        named = _JOB.fullmatch(wanted) is not None
+        stored = await self._ledger.last(OUTCOMES, f"lb.out.dead.*.{wanted}") if named else None
         if stored is None:
             raise UnknownIdError(f"no dead letter is called `{wanted}`")
         outcome = msgspec.json.decode(stored.body, type=Outcome)
@@ -50,3 +53,7 @@ class Redriver:
         # Also after a conflict: whoever noted it first may have been killed before this line.
         await self._dispatcher.queue([again])
         return {"version": VERSION, **note}
+
+
+_JOB: Final = re.compile(r"[a-z0-9-]{1,255}", re.ASCII)
+"""A job's id: letters of base32, and ``-again`` for each time that it was redriven."""

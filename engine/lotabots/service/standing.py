@@ -18,8 +18,8 @@ from lotabots.policy.project_broker import (
 )
 from lotabots.policy.waiting import waiting
 from lotabots.runtime.guard import breaker_subject, read_note
-from lotabots.service.answers import VERSION
-from lotabots.service.naming import called, named, nearest
+from lotabots.service.answers import VERSION, RefusedError
+from lotabots.service.naming import MOST_WORDS, called, named, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,12 @@ class Standing:
         """What waits for a person's approval and is called by all of `words`; without any, all.
 
         If nothing is called so, `near` has what looks most like it.
+
+        Raises:
+            RefusedError: those are too many words.
         """
+        if len(words) > MOST_WORDS:
+            raise RefusedError(f"what waits is called by at most {MOST_WORDS} words")
         found, behind = await self._waits()
         asked = [one for one in found if one.waiting.approval is not None]
         rows = called(asked, words)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lotabots.policy.waiting import Waiting
-from lotabots.service.naming import called, named, nearest
+from lotabots.service.naming import LONGEST, called, named, nearest
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 COMMITS = ["c0ffee0" * 5 + "12345", "c0ffee0" * 5 + "54321", "beef" * 10]
@@ -82,3 +82,9 @@ def test_what_looks_most_like_a_mistyped_word_comes_first() -> None:
 def test_what_looks_like_nothing_proposes_nothing() -> None:
     assert nearest(ROWS, ["zzzzzzzzzz"]) == []
     assert nearest([], ["release"]) == []
+
+
+def test_a_word_that_nobody_types_is_compared_with_nothing() -> None:
+    # The time of comparing grows with the length: a few kilobytes held the engine up for a minute.
+    assert nearest(ROWS, [COMMITS[2] + "0"]) == [ROWS[2]]
+    assert nearest(ROWS, [COMMITS[2] + "0" * LONGEST]) == []
