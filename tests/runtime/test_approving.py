@@ -103,3 +103,46 @@ async def test_a_new_service_knows_what_waits_from_the_events_alone(tmp_path: Pa
         before = await gates(service)
     async with running(root, roles=("engine",)) as service:
         assert json.dumps(await gates(service)) == json.dumps(before)
+
+
+NAMED: dict[str, str] = {
+    **FILES,
+    "rules/events.yaml": FILES["rules/events.yaml"].replace(
+        "ship.done:",
+        """\
+word.given: {doc: a yes, external: true, approval: true, emitters: [cli.*], payload: {name: string}}
+  it.asked: {doc: a wish, external: true, emitters: [cli.*], payload: {name: string}}
+  it.granted: {doc: go, emitters: [gate.wish], terminal: true, payload: {name: string}}
+  ship.done:""",
+    ),
+    "rules/gates.yaml": FILES["rules/gates.yaml"]
+    + """\
+  - name: wish
+    doc: What a person may grant
+    all: [{pattern: it.asked, from: cli.*}, {pattern: word.given, from: cli.*}]
+    join_on: [payload.name]
+    within: 1h
+    then: {emit: it.granted}
+""",
+}
+
+
+async def test_keys_as_long_as_may_be_leave_an_answer(tmp_path: Path):
+    root = lay_out(tmp_path, NAMED)
+
+    async def all_wait() -> bool:
+        said = (await service.ask("approvals"))["ok"]
+        return len(said["approvals"]) + int(said["left_out"]) == 121
+
+    async with running(root) as service:
+        await service.emit("it.asked", {"name": "the first"})
+        for n in range(120):
+            await service.emit("it.asked", {"name": f"{n} ".ljust(4096, "x")})
+        await until(all_wait)
+        said = (await service.ask("status"))["ok"]
+        assert 0 < len(said["gates"]) < 120
+        assert len(said["gates"]) + said["gates_left_out"]["gate.wish"] == 121
+        ann = await service.client("CLI_ann")
+        answer = await ann.request("api.approvals", b'{"words": ["wish", "the first"]}', timeout=10)
+        (row,) = json.loads(answer.data)["ok"]["approvals"]
+        assert row["key"] == {"payload.name": "the first"}

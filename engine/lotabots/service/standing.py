@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from lotabots.policy.breaker import CLOSED, Breaker, Phase
 from lotabots.policy.moment import moment
@@ -39,6 +42,10 @@ KEYS_OF_GATE: Final = 20
 MAX_FOUND: Final = 100
 """Approvals that one answer lists."""
 
+ROOM: Final = 512 * 1024
+"""Bytes of all rows of an answer: who sends events says how long their keys are, and the server
+takes no answer of more than a megabyte."""
+
 
 class Standing:
     """Answers questions about the present. Every method raises BusError without an answer."""
@@ -67,7 +74,7 @@ class Standing:
         streams = (EVENTS, DECISIONS, WORK, ATTEMPTS, OUTCOMES)
         switches = await self._follower.follow()
         found, behind = await self._waits()
-        shown = _newest_of_each(found)
+        shown = self._newest_of_each(found)
         return {
             "version": VERSION,
             **self._about,
@@ -76,10 +83,9 @@ class Standing:
             "dead_letters": len(await self._archive.subjects(OUTCOMES, "lb.out.dead.>")),
             "rollout": self._rollout(switches),
             "bots": await self._bots(switches),
-            "gates": [_row(one) for one in shown],
+            "gates": shown,
             "gates_left_out": dict(
-                Counter(one.waiting.gate for one in found)
-                - Counter(one.waiting.gate for one in shown)
+                Counter(one.waiting.gate for one in found) - Counter(row["gate"] for row in shown)
             ),
             "gates_behind": behind,
         }
@@ -97,10 +103,11 @@ class Standing:
         found, behind = await self._waits()
         asked = [one for one in found if one.waiting.approval is not None]
         rows = called(asked, words)
+        shown = _rows(rows[:MAX_FOUND], ROOM)
         return {
             "version": VERSION,
-            "approvals": [_row(one) for one in rows[:MAX_FOUND]],
-            "left_out": max(0, len(rows) - MAX_FOUND),
+            "approvals": shown,
+            "left_out": len(rows) - len(shown),
             "near": [] if rows else [_row(one) for one in nearest(asked, words)],
             "gates_behind": behind,
         }
@@ -109,6 +116,12 @@ class Standing:
         sight = await self._onlooker.look()
         rows = waiting(self._fleet, self._policy, sight.state, self._clock.now())
         return named(rows), sight.behind
+
+    def _newest_of_each(self, found: Sequence[Waits]) -> list[dict[str, Any]]:
+        """The first keys of every gate; they come with those first that were touched last."""
+        room = ROOM // max(1, len(self._fleet.gates))
+        gates = (list(rows) for _, rows in groupby(found, key=lambda one: one.waiting.gate))
+        return [row for rows in gates for row in _rows(rows[:KEYS_OF_GATE], room)]
 
     def _rollout(self, switches: Switches) -> dict[str, Any]:
         word = switches.rollout if switches.phase else None
@@ -172,15 +185,16 @@ def _until(breaker: Breaker) -> Any:  # noqa: ANN401 - a time or nothing
     return None if breaker.phase is Phase.CLOSED else moment(breaker.until)
 
 
-def _newest_of_each(found: Sequence[Waits]) -> list[Waits]:
-    """The first keys of every gate; they come with those first that were touched last."""
-    seen: Counter[str] = Counter()
-    shown = []
+def _rows(found: Sequence[Waits], room: int) -> list[dict[str, Any]]:
+    """The first rows, as many as have room."""
+    rows = []
     for one in found:
-        seen[one.waiting.gate] += 1
-        if seen[one.waiting.gate] <= KEYS_OF_GATE:
-            shown.append(one)
-    return shown
+        row = _row(one)
+        room -= len(_ENCODER.encode(row))
+        if room < 0:
+            break
+        rows.append(row)
+    return rows
 
 
 def _row(one: Waits) -> dict[str, Any]:
@@ -188,3 +202,6 @@ def _row(one: Waits) -> dict[str, Any]:
         field: getattr(one.waiting, field) for field in one.waiting.__struct_fields__
     }
     return row | {"name": one.name if one.waiting.approval is not None else ()}
+
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
