@@ -156,6 +156,6 @@ def _confirm(row: dict[str, Any]) -> None:
     """Ask whether this is what was meant; where nobody can be asked, end with 2."""
     click.echo("\n".join(_listed([row])), err=True)
     if not sys.stdin.isatty():
-        fail(f"name the gate as well, `{approve_command(row)}`, or say `--yes`")
+        fail(f"name the gate as well, `{clean(approve_command(row))}`, or say `--yes`")
     if not click.confirm("approve this?", err=True):
         sys.exit(NOT_FOUND)

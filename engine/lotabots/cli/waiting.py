@@ -28,8 +28,9 @@ def key_lines(row: dict[str, Any]) -> Iterator[str]:
 
 
 def approve_command(row: dict[str, Any]) -> str:
-    """What to type to approve a row."""
-    return join(["lotabots", "approve", *row["name"]])
+    """What to type to approve a row; no value of an event is taken for an option."""
+    end = ["--"] if any(word.startswith("-") for word in row["name"]) else []
+    return join(["lotabots", "approve", *end, *row["name"]])
 
 
 def moment(text: str) -> str:

@@ -46,6 +46,11 @@ def test_what_waits_is_listed_with_what_to_type() -> None:
     ]
 
 
+def test_no_value_of_an_event_becomes_an_option_of_what_is_typed() -> None:
+    hostile = row() | {"name": ["release", "--as=cli.bob"]}
+    assert in_words(said(hostile)).endswith(": lotabots approve -- release --as=cli.bob")
+
+
 def test_an_empty_list_says_so_and_one_that_is_cut_off_too() -> None:
     assert in_words(said()) == "nothing waits for a person"
     assert in_words(said(row(), left_out=3)).endswith("\n(3 more left out)")
