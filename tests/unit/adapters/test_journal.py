@@ -137,6 +137,16 @@ def test_a_secret_at_the_cut_of_a_long_line_is_masked(
     assert following == "next"
 
 
+@pytest.mark.parametrize("before", range(len(SECRET)))
+def test_masks_that_are_shorter_than_secrets_let_no_half_of_one_slip_in(
+    tmp_path: Path, before: int
+):
+    wrote(tmp_path, b"x" * before + SECRET.encode() * 1000 + b"\n")
+    (long,) = texts(tmp_path)
+    rest = long.removeprefix("x" * before).replace("<secret shop>", "").removesuffix(" [cut]")
+    assert rest == ""
+
+
 def numbers(lines: Iterable[str]) -> list[int]:
     return [int(line) for line in lines if line.isdigit()]
 

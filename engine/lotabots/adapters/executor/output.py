@@ -41,6 +41,17 @@ class Secrets:
             data = data.replace(needle, name)
         return data
 
+    def mask_start(self, data: bytes) -> bytes:
+        """`data`, which goes on, without the secrets, nor the beginning of one at its end."""
+        data = self.mask(data)
+        begun = (
+            length
+            for needle, _ in self._needles
+            for length in range(1, len(needle))
+            if data.endswith(needle[:length])
+        )
+        return data[: len(data) - max(begun, default=0)]
+
 
 class Lines:
     """Cuts a stream into lines. Of a line longer than `limit` only the first limit + 1 bytes come.

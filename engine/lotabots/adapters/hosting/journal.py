@@ -205,7 +205,7 @@ class Pen:
             self._journal.leave_out(1)
             return
         if len(line) > LINE:
-            line = self._journal.journals.secrets.mask(line)[:LINE] + _CUT
+            line = self._journal.journals.secrets.mask_start(line)[:LINE] + _CUT
         self._journal.add(stamp + self._name + line + b"\n")
 
 
