@@ -10,15 +10,19 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from lotabots.cli.proof import Proof
+
+_STDERR: Final = 2
+"""The last descriptor of the standard streams."""
 
 
 def main() -> None:
     """Run the command line and end the process with the right exit code."""
     gc.disable()  # as `lotabots.cli.main` does, which says why
+    _open_streams()
     try:
         _validate(sys.argv[1:])
     except KeyboardInterrupt:
@@ -28,6 +32,19 @@ def main() -> None:
     from lotabots.cli import main as whole  # noqa: PLC0415 - see above
 
     whole.main()
+
+
+def _open_streams() -> None:
+    """Let standard streams that were closed lead nowhere, and no file of ours take their place."""
+    while (found := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(found)
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for the whole run
 
 
 def _validate(arguments: list[str]) -> None:
@@ -42,8 +59,12 @@ def _validate(arguments: list[str]) -> None:
     report, warning, code = _proof(path)
     sys.stdout.write(report)
     sys.stdout.flush()
-    sys.stderr.write(warning)
-    sys.stderr.flush()
+    # What was said is not said again by the whole command line, whatever happens from here on.
+    try:
+        sys.stderr.write(warning)
+        sys.stderr.flush()
+    except OSError:
+        pass
     # At once, without freeing every value one by one: see `lotabots.cli.main`.
     os._exit(code)
 

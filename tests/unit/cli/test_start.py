@@ -81,3 +81,22 @@ def test_a_reader_that_goes_away_is_no_error(workspace: Path) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+@pytest.mark.parametrize("options", ["", "--format full"])
+@pytest.mark.parametrize(
+    ("closed", "said"), [("2>&-", True), ("2>/dev/full", True), (">&-", False), (">&- 2>&-", False)]
+)
+def test_where_nobody_listens_a_report_is_made_once(
+    workspace: Path, options: str, closed: str, *, said: bool
+) -> None:
+    with_a_finding(workspace)
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m lotabots validate {options} {closed}', sys.executable],
+        cwd=workspace,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count("`NoBot`") == (1 if said else 0)
