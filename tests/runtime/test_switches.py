@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -204,8 +205,8 @@ async def test_nonsense_is_answered_and_neither_obeyed_nor_the_end_of_orders(tmp
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def word(bot: str = "MakeBot", **said: Any) -> Word:  # noqa: ANN401 - of several types
-    return Word(by="cli.ann", at=AT, bot=bot, **said)
+def word(bot: str = "MakeBot", *, by: str = "cli.ann", **said: Any) -> Word:  # noqa: ANN401 - of several types
+    return Word(by=by, at=AT, bot=bot, **said)
 
 
 async def test_a_word_counts_only_after_it_is_on_record():
@@ -220,6 +221,27 @@ async def test_a_word_counts_only_after_it_is_on_record():
         counts = (await board.read()).bots
         assert len(streams.on("lb.ctl.engine.bot.MakeBot")) >= len(counts)
         assert len(counts) == (1 if writes == 2 else 0)
+
+
+async def test_a_word_on_record_counts_from_the_next_start_on_whenever_its_engine_was_killed():
+    for writes in range(3):
+        streams = Streams()
+        board = Switchboard(Ledger(streams, streams, name="test"))
+        await board.say(word(disabled=True, reason="the first"))
+        await board.say(word("", phase="core"))
+        streams.writes_left = writes
+        with contextlib.suppress(KilledError):
+            await board.say(word(by="cli.bob"))
+        streams.writes_left = -1
+        board = Switchboard(Ledger(streams, streams, name="the next start"))
+        switches = await board.catch_up(["MakeBot", "CheckBot"])
+        recorded = streams.on("lb.ctl.engine.bot.MakeBot")
+        assert switches.bots["MakeBot"].record == recorded[-1].sequence
+        assert switches.bots["MakeBot"].disabled is (writes == 0)
+        assert switches.phase == "core"
+        written = len(streams.messages)
+        assert await board.catch_up(["MakeBot", "CheckBot"]) == switches
+        assert len(streams.messages) == written
 
 
 async def test_of_two_words_the_one_whose_record_came_last_counts():

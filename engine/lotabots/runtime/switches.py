@@ -16,11 +16,13 @@ from msgspec import Struct, field, structs
 
 from lotabots.diagnostics import codes
 from lotabots.model.rollout import rolled_out
-from lotabots.policy.project_broker import STATE
+from lotabots.policy.project_broker import CONTROL, STATE
 from lotabots.policy.state import with_disabled, with_rollout
 from lotabots.runtime.ports import Outgoing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lotabots.model.bot import Bot
     from lotabots.model.fleet import Fleet, Settings
     from lotabots.policy.state import State
@@ -115,7 +117,18 @@ class Switchboard:
     async def say(self, word: Word) -> Switches:
         """Put `word` on record, then let it count, unless a later one does; what counts then."""
         (ack,) = await self._ledger.store([_record(word)])
-        word = structs.replace(word, record=ack.seq)
+        return await self._let_count(structs.replace(word, record=ack.seq))
+
+    async def catch_up(self, bots: Collection[str]) -> Switches:
+        """Let the last words on record count: who wrote one may have been killed before it did."""
+        for bot in ("", *bots):
+            stored = await self._ledger.last(CONTROL, _subject(bot))
+            if stored is not None:
+                word = msgspec.json.decode(stored.body, type=Word)
+                await self._let_count(structs.replace(word, record=stored.sequence))
+        return await self.read()
+
+    async def _let_count(self, word: Word) -> Switches:
         while True:
             switches, sequence = await self._read()
             last = switches.about(word.bot)
@@ -161,6 +174,11 @@ class Follower:
             await asyncio.sleep(POLL_S)
             await self.follow()
 
+    async def begin(self) -> None:
+        """What to do before the first decision."""
+        await self._switchboard.catch_up(self._bots)
+        await self.follow()
+
     async def follow(self) -> Switches:
         """Do once what `run` does again and again."""
         switches = await self._switchboard.read()
@@ -180,10 +198,13 @@ def _with(switches: Switches, word: Word) -> Switches:
 
 
 def _record(word: Word) -> Outgoing:
-    about = f"bot.{word.bot}" if word.bot else "rollout"
-    named = f"{word.by}/{about}/{word.at.isoformat()}"
-    subject = f"lb.ctl.engine.{about}"
+    subject = _subject(word.bot)
+    named = f"{word.by}/{subject}/{word.at.isoformat()}"
     return Outgoing(subject, msgspec.json.encode(word), {"Nats-Msg-Id": named})
+
+
+def _subject(bot: str) -> str:
+    return f"lb.ctl.engine.bot.{bot}" if bot else "lb.ctl.engine.rollout"
 
 
 _SWITCHES: Final = msgspec.json.Decoder(Switches)

@@ -73,7 +73,7 @@ async def start_deciding(links: Links, checked: CheckedFleet, *, key: bytes, nam
     api = Api(client, archive, standing=standing, ledger=ledger)
     redriver = Redriver(ledger=ledger, dispatcher=dispatcher, clock=clock)
     orders = Orders(client, fleet=checked.fleet, follower=follower, redriver=redriver, clock=clock)
-    await follower.follow()  # before the first decision
+    await follower.begin()
     await api.start()
     await orders.start()
     await ledger.store([Outgoing("lb.ctl.engine.started", json.dumps(about).encode())])
