@@ -68,9 +68,33 @@ def without_limits(config: str) -> str:
     return re.sub(r'"publish": \{"allow": \["ev\.[^]]*\]', '"publish": {"allow": ["ev.>"]', config)
 
 
-@pytest.mark.parametrize("broken", [without_permissions, without_limits])
-async def test_a_server_that_lets_a_bot_say_anything_is_refused(
-    root: Path, broken: Callable[[str], str]
+def with_orders_of_nobody(config: str) -> str:
+    """The same, but a bot has the door that operators have."""
+    return re.sub(r'"publish": \{"allow": \["ev\.', '"publish": {"allow": ["do.>", "ev.', config)
+
+
+def with_any_switch(config: str) -> str:
+    """The same, but the host may write what only the engine writes."""
+    return config.replace('["lb.ctl.host.>"]', '["lb.ctl.host.>", "lb.state.>"]')
+
+
+def with_one_door_for_all(config: str) -> str:
+    """The same, but whoever orders something says himself who he is."""
+    return re.sub(r'"lb\.do\.cli\.[a-z0-9_-]+\.>"', '"lb.do.cli.somebody.>"', config)
+
+
+@pytest.mark.parametrize(
+    ("broken", "refusal"),
+    [
+        (without_permissions, "the server lets "),
+        (without_limits, "publish on `ev.lotabots.probe`"),
+        (with_orders_of_nobody, "publish on `do.lotabots-probe`"),
+        (with_any_switch, "the server lets host publish on `lb.state.lotabots-probe`"),
+        (with_one_door_for_all, "for `lb.do.cli.somebody.lotabots-probe`"),
+    ],
+)
+async def test_a_server_that_lets_somebody_say_too_much_is_refused(
+    root: Path, broken: Callable[[str], str], refusal: str
 ):
     server = await started(root, broken(config_of(root)))
     try:
@@ -82,7 +106,7 @@ async def test_a_server_that_lets_a_bot_say_anything_is_refused(
     finally:
         await server.stop()
     assert setup.returncode == 2
-    assert b"lets " in said
+    assert refusal.encode() in said
     assert b"load what `lotabots nats config` prints into that server" in said
 
 

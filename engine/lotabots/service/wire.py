@@ -20,11 +20,7 @@ from lotabots import __version__
 from lotabots.adapters.clock import SystemClock
 from lotabots.adapters.files.auditlog import AuditWriter, load_seed
 from lotabots.adapters.git.watch import RefWatcher
-from lotabots.adapters.nats.connection import (
-    SetupError,
-    may_publish,
-    set_up,
-)
+from lotabots.adapters.nats.connection import set_up
 from lotabots.adapters.nats.keys import ensure_keys
 from lotabots.adapters.nats.reader import Reader
 from lotabots.adapters.nats.server import EmbeddedServer, ServerError, ServerFiles
@@ -34,7 +30,6 @@ from lotabots.policy.project_broker import (
     AUDIT,
     WORK,
     consumers,
-    event_subject,
     outside_account,
     server_config,
     streams,
@@ -52,6 +47,7 @@ from lotabots.service.folder import StateFolder
 from lotabots.service.hosts import Records, host_of, hosts_something
 from lotabots.service.ingress import SOURCE as GIT_SOURCE
 from lotabots.service.ingress import GitIngress
+from lotabots.service.isolation import prove_isolation
 from lotabots.service.links import Links
 from lotabots.service.recording import scribe_of
 from lotabots.service.schedules import keep_schedules
@@ -71,9 +67,6 @@ ENGINE, WORKER, AUDITOR, INGRESS, HOST = "engine", "worker", "audit", "ingress",
 ROLES: Final = (ENGINE, WORKER, AUDITOR, INGRESS, HOST)
 SHARED: Final = (ENGINE, WORKER)
 """Roles that several processes can share; of the others one process is enough."""
-
-PROBE: Final = "lotabots.probe"
-"""An event type for the trial; a fleet that declares it would make the trial fail closed."""
 
 AUDIT_PREFETCH: Final = 2000
 START_TRIES: Final = 5
@@ -171,25 +164,12 @@ class Service:
         await server.start()
         self.url = server.url
 
-    async def _prove_isolation(self, links: Links) -> None:
-        """A server that we did not configure must refuse a bot what its rules do not say.
-
-        Raises:
-            SetupError: it takes an event that the bot does not declare.
-        """
-        for bot in self.checked.fleet.bots[:1]:
-            client = await links.connect(bot.name)
-            for subject in (f"ev.{PROBE}", event_subject(bot.name, PROBE)):
-                if await may_publish(client, subject):
-                    raise SetupError(
-                        f"{self.server} lets {bot.name} publish what it does not declare; "
-                        "load what `lotabots nats config` prints into that server"
-                    )
-
     async def _set_up(self, links: Links) -> None:
         """Bring the server's streams, consumers and schedules to what the rules say."""
         if self.server:
-            await self._prove_isolation(links)
+            async with contextlib.AsyncExitStack() as tried:
+                own = Links(self.url, self.folder.keys, tried)
+                await prove_isolation(own, self.checked.fleet, self.config.outside)
         fleet = self.checked.fleet
         admin = await links.connect("admin")
         await set_up(admin, streams(fleet), consumers(fleet, lease=self.config.lease))

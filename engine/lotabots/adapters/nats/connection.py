@@ -77,12 +77,12 @@ async def settle(client: Client, *, timeout: float = 10.0) -> None:  # noqa: ASY
 
 
 async def may_publish(client: Client, subject: str) -> bool:
-    """Whether the server takes a message from `client` on `subject`; tried with an empty object.
+    """Whether the server takes a message from `client` on `subject`; no stream keeps the trial.
 
     Only for a client that nobody else uses at the time: refusals do not name a request.
     """
     before = client.last_error
-    await client.publish(subject, b"{}")
+    await client.publish(subject, b"{}", headers={"Nats-Expected-Stream": "NONE"})
     await settle(client)
     return client.last_error is before
 
