@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -38,11 +39,19 @@ _PRINTABLE = st.characters(
 )
 
 
+@cache
 def texts(longest: int = 30) -> st.SearchStrategy[str]:
     """Text that a rule file may hold: not empty, no control characters."""
     return st.text(_PRINTABLE, min_size=1, max_size=longest)
 
 
+@cache
+def maybe_texts() -> st.SearchStrategy[str]:
+    """Text or none."""
+    return st.just("") | texts()
+
+
+@cache
 def some(
     pool: tuple[str, ...], most: int = 3, *, least: int = 0
 ) -> st.SearchStrategy[tuple[str, ...]]:
@@ -51,6 +60,7 @@ def some(
     return words.map(tuple)
 
 
+@cache
 def payload_types(depth: int = 2) -> st.SearchStrategy[PayloadType]:
     """Types of payload members, at most `depth` levels below."""
     bounds = st.tuples(st.integers(-9, 9), st.integers(-9, 9)).map(sorted)
@@ -70,15 +80,14 @@ def payload_types(depth: int = 2) -> st.SearchStrategy[PayloadType]:
     return leaves | st.builds(ListType, below, st.integers(0, 5)) | object_types(depth - 1)
 
 
+@cache
 def object_types(depth: int = 2) -> st.SearchStrategy[ObjectType]:
     """Payload types; members are sorted by name."""
 
     @st.composite
     def draw_object(draw: st.DrawFn) -> ObjectType:
         fields = tuple(
-            Field(
-                name, draw(payload_types(depth)), draw(st.booleans()), draw(st.just("") | texts())
-            )
+            Field(name, draw(payload_types(depth)), draw(st.booleans()), draw(maybe_texts()))
             for name in sorted(draw(some(MEMBERS)))
         )
         return ObjectType(fields, draw(st.booleans()))

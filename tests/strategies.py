@@ -3,12 +3,15 @@
 Names come from small pools, so that references often hit. Every value is one that the decoder can
 give: `load(dump(encode(fleet)))` is `fleet` for every drawn fleet.
 Payloads and their types come from `payload_strategies`.
+
+Every strategy is made once: Hypothesis takes longer to make and check one than to draw from it.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -58,6 +61,7 @@ from lotabots.model.invariant import (
 from payload_strategies import (
     MEMBERS,
     json_text,
+    maybe_texts,
     object_types,
     payload_types,
     payloads,
@@ -71,6 +75,8 @@ if TYPE_CHECKING:
 
 __all__ = ["json_text", "object_types", "payload_types", "payloads", "texts"]
 
+T = TypeVar("T")
+
 BOTS = ("BackupBot", "BuildBot", "DeployBot", "LintBot", "TestBot")
 EVENTS = ("backup.done", "build.completed", "build.failed", "deploy.requested", "test.completed")
 CAPABILITIES = ("backup", "code", "code.modify", "code.modify.format", "deploy", "test.run")
@@ -81,6 +87,7 @@ ARTIFACTS = ("report", "wheel")
 RESOURCES = ("*", "db-1", "db-*", "repo/*/main")
 
 
+@cache
 def conditions() -> st.SearchStrategy[str]:
     """A few well-formed conditions."""
     return st.sampled_from(
@@ -88,21 +95,37 @@ def conditions() -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def sources() -> st.SearchStrategy[str]:
     """Who may have emitted an event, as `from:` and `emitters:` say it."""
     return st.sampled_from((*BOTS, *(f"gate.{name}" for name in GATES), "cli.*", "ingress.git"))
 
 
+@cache
+def maybe_sources() -> st.SearchStrategy[str]:
+    """What `from:` says, or that it is not there."""
+    return st.just("") | sources()
+
+
+@cache
+def maybe_conditions() -> st.SearchStrategy[str]:
+    """What `when:` says, or that it is not there."""
+    return st.just("") | conditions()
+
+
+@cache
 def patterns() -> st.SearchStrategy[str]:
     """Event patterns."""
     return st.sampled_from((*EVENTS, "build.*", "*.completed", "test.**", "**"))
 
 
+@cache
 def nodes() -> st.SearchStrategy[str]:
     """Names of nodes of the graph: bots and gates."""
     return st.sampled_from((*BOTS, *(f"gate.{name}" for name in GATES)))
 
 
+@cache
 def durations(least: int = 0, most: int = 86_400) -> st.SearchStrategy[Decimal | int]:
     """Seconds, whole or with up to nine places."""
     whole = st.integers(least, most)
@@ -110,6 +133,7 @@ def durations(least: int = 0, most: int = 86_400) -> st.SearchStrategy[Decimal |
     return whole | parts.filter(lambda value: value != int(value))
 
 
+@cache
 def set_values() -> st.SearchStrategy[dict[str, SetValue]]:
     """What `set:` of an emission may hold."""
     values = (
@@ -123,6 +147,7 @@ def set_values() -> st.SearchStrategy[dict[str, SetValue]]:
     return st.dictionaries(st.sampled_from((*MEMBERS, "change.id")), values, max_size=3)
 
 
+@cache
 def triggers() -> st.SearchStrategy[Trigger]:
     """Triggers by event and by schedule."""
     action = st.sampled_from(("", *ACTIONS))
@@ -130,8 +155,8 @@ def triggers() -> st.SearchStrategy[Trigger]:
         Trigger,
         kind=st.just(TriggerKind.EVENT),
         pattern=patterns(),
-        source=st.just("") | sources(),
-        when=st.just("") | conditions(),
+        source=maybe_sources(),
+        when=maybe_conditions(),
         action=action,
     ) | st.builds(
         Trigger,
@@ -142,6 +167,7 @@ def triggers() -> st.SearchStrategy[Trigger]:
     )
 
 
+@cache
 def boundaries() -> st.SearchStrategy[Boundary]:
     """Boundaries of every kind."""
     return st.builds(
@@ -150,11 +176,12 @@ def boundaries() -> st.SearchStrategy[Boundary]:
         on=st.sampled_from(RESOURCES),
         except_=some(CAPABILITIES),
         unless_approved=st.booleans(),
-        reason=st.just("") | texts(),
+        reason=maybe_texts(),
         delegate=st.sampled_from(("", *BOTS)),
     )
 
 
+@cache
 def grants() -> st.SearchStrategy[Grants]:
     """What a sandbox may allow."""
     paths = st.lists(texts(), max_size=2, unique=True).map(tuple)
@@ -174,26 +201,37 @@ def grants() -> st.SearchStrategy[Grants]:
     )
 
 
+@cache
+def _maybe_grants() -> st.SearchStrategy[Grants]:
+    return st.just(Grants()) | grants()
+
+
+@cache
+def _arguments() -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(texts(), min_size=1, max_size=3).map(tuple)
+
+
+@cache
 @st.composite
 def actions(draw: st.DrawFn, name: str) -> Action:
     """An action called `name`."""
     entry_point = draw(st.booleans())
-    arguments = st.lists(texts(), min_size=1, max_size=3).map(tuple)
     return Action(
         name=name,
         capability=draw(st.sampled_from(("", *CAPABILITIES))),
         on=draw(st.sampled_from(RESOURCES)),
-        command=draw(some(ACTIONS, 1, least=1) if entry_point else arguments),
+        command=draw(some(ACTIONS, 1, least=1) if entry_point else _arguments()),
         entry_point=entry_point,
         emits=tuple(
             Emission(type=event, set=draw(set_values())) for event in draw(some(EVENTS, 2))
         ),
         consumes=draw(some(ARTIFACTS)),
         produces=draw(some(ARTIFACTS)),
-        grants=draw(st.just(Grants()) | grants()),
+        grants=draw(_maybe_grants()),
     )
 
 
+@cache
 def constraints() -> st.SearchStrategy[Constraints]:
     """Limits, retries, breakers."""
     retry = st.builds(
@@ -219,13 +257,38 @@ def constraints() -> st.SearchStrategy[Constraints]:
     )
 
 
-@st.composite
-def bots(draw: st.DrawFn, name: str = "") -> Bot:
-    """A bot, called `name` if given."""
+@cache
+def _maybe_constraints() -> st.SearchStrategy[Constraints]:
+    return st.just(Constraints()) | constraints()
+
+
+@cache
+def _scopes() -> st.SearchStrategy[list[Claim]]:
     claims = st.builds(
         Claim, capability=st.sampled_from(CAPABILITIES), on=st.sampled_from(RESOURCES)
     )
-    outputs = st.builds(Output, destination=nodes(), event=st.sampled_from(("", *EVENTS)))
+    return st.lists(claims, max_size=3, unique_by=lambda claim: (claim.capability, claim.on))
+
+
+@cache
+def _outputs() -> st.SearchStrategy[Output]:
+    return st.builds(Output, destination=nodes(), event=st.sampled_from(("", *EVENTS)))
+
+
+@cache
+def _one_or_two(one: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    return st.lists(one, min_size=1, max_size=2)
+
+
+@cache
+def _at_most_two(one: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    return st.lists(one, max_size=2)
+
+
+@cache
+@st.composite
+def bots(draw: st.DrawFn, name: str = "") -> Bot:
+    """A bot, called `name` if given."""
     return Bot(
         name=name or draw(st.sampled_from(BOTS)),
         version=draw(st.sampled_from(("", "1.0.0", "1.10"))),
@@ -233,24 +296,25 @@ def bots(draw: st.DrawFn, name: str = "") -> Bot:
         category=draw(st.sampled_from(("", *SLUGS))),
         phase=draw(st.sampled_from(("", *SLUGS))),
         essential=draw(st.booleans()),
-        responsibility=draw(st.just("") | texts()),
-        scope=tuple(draw(st.lists(claims, max_size=3, unique_by=lambda c: (c.capability, c.on)))),
-        boundaries=tuple(draw(st.lists(boundaries(), max_size=2))),
+        responsibility=draw(maybe_texts()),
+        scope=tuple(draw(_scopes())),
+        boundaries=tuple(draw(_at_most_two(boundaries()))),
         may_cause=draw(some(CAPABILITIES)),
-        triggers=tuple(draw(st.lists(triggers(), max_size=2))),
+        triggers=tuple(draw(_at_most_two(triggers()))),
         actions=tuple(draw(actions(each)) for each in draw(some(ACTIONS, 2))),
-        constraints=draw(st.just(Constraints()) | constraints()),
+        constraints=draw(_maybe_constraints()),
         dependencies=draw(some(BOTS)),
-        outputs=tuple(draw(st.lists(outputs, max_size=2))),
+        outputs=tuple(draw(_at_most_two(_outputs()))),
     )
 
 
+@cache
 def event_types(name: str = "") -> st.SearchStrategy[EventType]:
     """An entry of the catalogue, called `name` if given."""
     return st.builds(
         EventType,
         name=st.just(name) if name else st.sampled_from(EVENTS),
-        doc=st.just("") | texts(),
+        doc=maybe_texts(),
         emitters=some((*BOTS, "cli.*", "gate.release")),
         external=st.booleans(),
         terminal=st.booleans(),
@@ -259,6 +323,15 @@ def event_types(name: str = "") -> st.SearchStrategy[EventType]:
     )
 
 
+@cache
+def _gate_values(named: tuple[str, ...]) -> st.SearchStrategy[dict[str, SetValue]]:
+    copied = st.builds(Copied, st.sampled_from(MEMBERS), st.sampled_from(named or ("none",)))
+    values = texts() | st.booleans() | st.integers(-9, 9)
+    keys = st.sampled_from(MEMBERS)
+    return st.dictionaries(keys, copied | values if named else values, max_size=2)
+
+
+@cache
 @st.composite
 def gates(draw: st.DrawFn, name: str = "") -> Gate:
     """A gate of any kind, called `name` if given."""
@@ -268,12 +341,9 @@ def gates(draw: st.DrawFn, name: str = "") -> Gate:
     parts = [draw(_parts(draw(st.sampled_from(("", labels[n + 1]))))) for n in range(count)]
     after = draw(_parts("last")) if kind is GateKind.ABSENT else None
     named = [part.name for part in [*parts, after] if part and part.name]
-    copied = st.builds(Copied, st.sampled_from(MEMBERS), st.sampled_from(named or ["none"]))
-    values = texts() | st.booleans() | st.integers(-9, 9)
-    keys = st.sampled_from(MEMBERS)
     return Gate(
         name=name or draw(st.sampled_from(GATES)),
-        doc=draw(st.just("") | texts()),
+        doc=draw(maybe_texts()),
         kind=kind,
         parts=tuple(parts),
         after=after,
@@ -282,44 +352,70 @@ def gates(draw: st.DrawFn, name: str = "") -> Gate:
         within=draw(durations(1)),
         max_pending=draw(st.integers(1, 10_000)),
         emit=draw(st.sampled_from(EVENTS)),
-        set=draw(st.dictionaries(keys, copied | values if named else values, max_size=2)),
+        set=draw(_gate_values(tuple(named))),
     )
 
 
+@cache
 def _parts(name: str) -> st.SearchStrategy[GatePart]:
     return st.builds(
         GatePart,
         pattern=patterns(),
-        source=st.just("") | sources(),
-        when=st.just("") | conditions(),
+        source=maybe_sources(),
+        when=maybe_conditions(),
         name=st.just(name),
     )
 
 
+@cache
 def _targets() -> st.SearchStrategy[Target]:
-    return st.builds(Target, event=st.sampled_from(EVENTS), when=st.just("") | conditions())
+    return st.builds(Target, event=st.sampled_from(EVENTS), when=maybe_conditions())
 
 
+@cache
 def _powers() -> st.SearchStrategy[Target]:
     names, resources = st.sampled_from(CAPABILITIES), st.sampled_from(RESOURCES)
     return st.builds(Target, capability=names, on=resources)
 
 
+@cache
 def _who() -> st.SearchStrategy[Origin]:
     named = st.builds(Origin, source=sources() | st.just("*"))
     return named | st.builds(Origin, category=st.sampled_from(SLUGS))
 
 
+@cache
 def _passages() -> st.SearchStrategy[tuple[Passage, ...]]:
     one = st.builds(
         Passage,
         event=st.sampled_from(EVENTS),
-        when=st.just("") | conditions(),
+        when=maybe_conditions(),
         same=some(("payload.ref", "payload.change.id")),
     )
     return st.lists(one, min_size=1, max_size=2).map(tuple)
 
 
+@cache
+def _firsts() -> st.SearchStrategy[Origin]:
+    return st.builds(Origin, event=st.sampled_from(EVENTS), when=maybe_conditions()) | _who()
+
+
+@cache
+def _globs() -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(texts(), min_size=1, max_size=2, unique=True).map(tuple)
+
+
+@cache
+def _maybe_globs() -> st.SearchStrategy[tuple[str, ...]]:
+    return _globs() | st.just(())
+
+
+@cache
+def _targets_or_powers() -> st.SearchStrategy[Target]:
+    return _targets() | _powers()
+
+
+@cache
 @st.composite
 def invariants(draw: st.DrawFn, name: str) -> Invariant:
     """An invariant of any kind, called `name`."""
@@ -328,22 +424,21 @@ def invariants(draw: st.DrawFn, name: str) -> Invariant:
     if kind is InvariantKind.PATH:
         said = {"passes": draw(_passages()), "one_of": draw(st.booleans())}
     if kind is InvariantKind.SEPARATE:
-        first = st.builds(Origin, event=st.sampled_from(EVENTS), when=st.just("") | conditions())
-        said = {"origins": (draw(first | _who()),), "unless_approved": draw(st.booleans())}
+        said = {"origins": (draw(_firsts()),), "unless_approved": draw(st.booleans())}
     if kind in (InvariantKind.ONLY, InvariantKind.NEVER):
-        said = {"origins": tuple(draw(st.lists(_who(), min_size=1, max_size=2)))}
+        said = {"origins": tuple(draw(_one_or_two(_who())))}
     if kind is InvariantKind.GRANTS:
-        globs = st.lists(texts(), min_size=1, max_size=2, unique=True).map(tuple)
-        said = {"holding": Holding(read=draw(globs), network=draw(globs | st.just(())))}
+        said = {"holding": Holding(read=draw(_globs()), network=draw(_maybe_globs()))}
     else:
-        said["target"] = draw(_targets() | _powers())
+        said["target"] = draw(_targets_or_powers())
     return Invariant(name=name, doc=draw(texts()), kind=kind, **said)
 
 
+@cache
 def settings() -> st.SearchStrategy[Settings]:
     """What `rules/fleet.yaml` may say."""
     phases = st.lists(
-        st.builds(Phase, name=st.sampled_from(SLUGS), doc=st.just("") | texts()),
+        st.builds(Phase, name=st.sampled_from(SLUGS), doc=maybe_texts()),
         max_size=3,
         unique_by=lambda phase: phase.name,
     )
@@ -360,19 +455,22 @@ def settings() -> st.SearchStrategy[Settings]:
     )
 
 
+@cache
+def _edges() -> st.SearchStrategy[list[Edge]]:
+    edges = st.builds(Edge, source=nodes(), target=nodes(), via=some(EVENTS))
+    return st.lists(edges, max_size=4, unique_by=lambda edge: (edge.source, edge.target))
+
+
+@cache
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
     """A whole fleet with at least one bot; names need not refer to anything."""
-    edges = st.builds(Edge, source=nodes(), target=nodes(), via=some(EVENTS))
-    distinct = st.lists(edges, max_size=4, unique_by=lambda edge: (edge.source, edge.target))
     capabilities = {
-        name: Capability(
-            name=name, doc=draw(st.just("") | texts()), implies=draw(some(CAPABILITIES))
-        )
+        name: Capability(name=name, doc=draw(maybe_texts()), implies=draw(some(CAPABILITIES)))
         for name in draw(some(CAPABILITIES, 6))
     }
     artifacts = {
-        name: ArtifactKind(name=name, doc=draw(st.just("") | texts()), external=draw(st.booleans()))
+        name: ArtifactKind(name=name, doc=draw(maybe_texts()), external=draw(st.booleans()))
         for name in draw(some(ARTIFACTS))
     }
     events = {name: draw(event_types(name)) for name in draw(some(EVENTS))}
@@ -383,7 +481,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
         artifacts=artifacts,
         bots=tuple(draw(bots(name)) for name in sorted(draw(some(BOTS, least=1)))),
         gates=tuple(draw(gates(name)) for name in sorted(draw(some(GATES)))),
-        edges=tuple(sorted(draw(distinct), key=lambda edge: (edge.source, edge.target))),
+        edges=tuple(sorted(draw(_edges()), key=lambda edge: (edge.source, edge.target))),
         invariants=tuple(draw(invariants(name)) for name in sorted(draw(some(SLUGS)))),
     )
 
