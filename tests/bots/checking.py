@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,8 +97,9 @@ def desk(workshop: Workshop, tmp_path: Path, bot: str) -> Desk:
     return Desk(workshop, the_fleet(), project, bot)
 
 
+@cache
 def the_fleet() -> Fleet:
-    """The fleet of this repository."""
+    """The fleet of this repository, read once: nothing in it can be changed."""
     paths = [path for top in ("rules", "graphs") for path in (ROOT / top).rglob("*.y*ml")]
     loaded = load({path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths})
     assert not loaded.diagnostics, loaded.diagnostics

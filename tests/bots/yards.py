@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bots.checking import the_fleet
 from executor.workshop import ROOT, Workshop, commit, job
-from lotabots.adapters.files.workspace import read_workspace
-from lotabots.model.load import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +60,6 @@ class Yard:
 def yard(workshop: Workshop, build_toolbox: Toolbox) -> Yard:
     del build_toolbox
     workshop.bots = ROOT / "bots"
-    executor = workshop.executor(load(read_workspace(ROOT)).fleet)
+    executor = workshop.executor(the_fleet())
     assert executor.refusal("BuildBot", "build") == ""
     return Yard(workshop, executor)
