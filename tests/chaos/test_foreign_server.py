@@ -117,3 +117,80 @@ def test_a_server_is_joined_or_named_but_not_both(root: Path, words: tuple[str, 
     )
     assert done.returncode == 2
     assert "leave --nats out" in done.stderr
+
+
+async def doctor(root: Path, url: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """How `lotabots doctor --nats` ends, and what it says of the server, by name."""
+    run = await asyncio.create_subprocess_exec(
+        *LOTABOTS, "doctor", "-C", str(root), "--nats", url, "--format", "json",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await run.communicate()
+    checks = json.loads(said)["checks"]
+    assert run.returncode is not None
+    return run.returncode, {one["name"]: one for one in checks if one["section"] == "server"}
+
+
+async def test_the_doctor_proves_the_permissions_of_a_server_that_has_them(root: Path):
+    server = await started(root, config_of(root))
+    try:
+        _, found = await doctor(root, server.url)
+    finally:
+        await server.stop()
+    assert [one["state"] for one in found.values()] == ["good"] * 3
+    assert found["connection"]["found"].startswith(f"{server.url}, nats-server 2.")
+    assert found["connection"]["found"].endswith(", with JetStream")
+    assert found["identities"]["found"].startswith("all ")
+    assert found["permissions"]["found"] == (
+        "nobody was let say what the rules do not, or order in another's name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "refusal"),
+    [
+        (without_limits, "the server lets CheckBot publish on `ev.lotabots.probe`"),
+        (with_any_switch, "the server lets host publish on `lb.state.lotabots-probe`"),
+    ],
+)
+async def test_the_doctor_says_what_a_server_wrongly_lets_be_said(
+    root: Path, broken: Callable[[str], str], refusal: str
+):
+    server = await started(root, broken(config_of(root)))
+    try:
+        status, found = await doctor(root, server.url)
+    finally:
+        await server.stop()
+    assert status == 1
+    assert (found["permissions"]["state"], found["permissions"]["found"]) == ("problem", refusal)
+    assert found["permissions"]["cure"].startswith("load what `lotabots nats config` prints")
+
+
+async def test_the_doctor_names_whom_a_server_does_not_know(root: Path):
+    config = config_of(root)
+    (root / ".lotabots/keys/ShipBot.nk").unlink()
+    config_of(root)  # makes another key, which the server was not told
+    server = await started(root, config.replace("jetstream: enabled", "jetstream: disabled"))
+    try:
+        status, found = await doctor(root, server.url)
+    finally:
+        await server.stop()
+    assert status == 1
+    assert found["connection"]["found"].endswith(": JetStream not enabled for account")
+    assert found["identities"]["found"].endswith(" are not let in: ShipBot")
+    assert found["permissions"]["state"] == "problem"
+
+
+async def test_the_doctor_is_done_soon_where_no_server_is_or_no_key(root: Path):
+    status, found = await doctor(root, "nats://127.0.0.1:1")
+    assert status == 1
+    assert list(found) == ["identities"]
+    assert "`lotabots nats config`" in found["identities"]["cure"]
+    assert not (root / ".lotabots").exists(), "it makes no keys itself"
+    config_of(root)
+    status, found = await doctor(root, "nats://127.0.0.1:1")
+    assert status == 1
+    assert list(found) == ["connection"]
+    assert found["connection"]["found"] == (
+        "no connection to nats://127.0.0.1:1: no servers available for connection"
+    )

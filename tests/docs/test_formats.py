@@ -17,7 +17,7 @@ from lotabots.policy.explain import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
-NAMES = ("validate", "decide", "test", "status", "approve", "trace", "why", "dlq")
+NAMES = ("validate", "decide", "test", "status", "approve", "trace", "why", "dlq", "doctor")
 FAULTS = {
     "rules/bots/testbot.yaml": (
         "  - {type: message, event: test.completed, destination: gate.release-staging}\n",

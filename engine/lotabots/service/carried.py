@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FOLDERS: Final = ("bots", "graphs", "requirements", "rules", "schemas")
+LOCK: Final = "requirements/runtime.txt"
+"""Comes along for `lotabots doctor`, and is no part of a workspace."""
+
 TOOLBOX: Final = "toolbox-"
 """What else is in ``requirements`` locks packages of this project."""
 
@@ -39,6 +42,14 @@ def fleet_files() -> dict[str, bytes]:
     found = {path.relative_to(root).as_posix(): path for path in _below(root)}
     files = {name: found[name].read_bytes() for name in sorted(found)}
     return {name: _whole(name, data, files) for name, data in files.items()}
+
+
+def runtime_lock() -> str:
+    """What locks the packages that LotaBots runs with; empty if it did not come along."""
+    try:
+        return (_root() / LOCK).read_text(encoding="utf-8")
+    except (OSError, WorkspaceError):
+        return ""
 
 
 def _root() -> Path:

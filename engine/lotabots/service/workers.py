@@ -21,6 +21,7 @@ from lotabots.service.relay_config import relays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lotabots.adapters.sandbox.probe import Finding
     from lotabots.service.config import ServiceConfig
@@ -38,14 +39,16 @@ def sandbox_of(level: Level = Level.STRICT) -> Iterator[Sandbox]:
             launcher.close()
 
 
-def executor_of(workspace: Workspace, config: ServiceConfig, sandbox: Sandbox) -> SandboxExecutor:
-    """The executor of a workspace."""
+def executor_of(
+    workspace: Workspace, config: ServiceConfig, sandbox: Sandbox, *, tools: Path | None = None
+) -> SandboxExecutor:
+    """The executor of a workspace; `tools` is where toolboxes are, if not in its state folder."""
     folder = StateFolder(config.state)
     folder.prepare()
     settings = Settings(
         bots=workspace.root / "bots",
         requirements=workspace.root / "requirements",
-        tools=folder.tools,
+        tools=tools or folder.tools,
         jobs=folder.jobs,
         state=folder.root / "bots",
         repositories=config.repositories,

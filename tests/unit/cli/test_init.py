@@ -223,6 +223,7 @@ next:
   lotabots validate
   lotabots test
   lotabots tools sync    # downloads the tools of the bots
+  lotabots doctor
   lotabots run
 """
 

@@ -36,8 +36,12 @@ async def connect(
     user: str,
     seed: str,
     on_reconnect: Callable[[], Awaitable[None]] | None = None,
+    patient: bool = True,
 ) -> Client:
-    """Connect as `user` with the nkey `seed`; reconnects for ever, inboxes under its own prefix.
+    """Connect as `user` with the nkey `seed`; inboxes are under its own prefix.
+
+    Tries for ever, now and whenever the connection breaks; if not `patient` only once, and what
+    went wrong is raised.
 
     A refused publish is told by the server asynchronously and only to the log: nothing in the
     engine relies on it, since every publish that matters is acknowledged.
@@ -57,10 +61,10 @@ async def connect(
         inbox_prefix=f"_INBOX_{user}".encode(),
         error_cb=note,
         reconnected_cb=back,
-        max_reconnect_attempts=-1,
+        max_reconnect_attempts=-1 if patient else 1,  # 0 is for ever too
         reconnect_time_wait=0.1,
         connect_timeout=5,
-        allow_reconnect=True,
+        allow_reconnect=patient,
     )
 
 
