@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lotabots.adapters.files.toolbox import Toolbox
     from lotabots.model.fleet import Fleet
     from lotabots.policy.decision import Verdict
+    from lotabots.policy.rules import Policy
 
 
 class Project:
@@ -100,8 +101,7 @@ def desk(workshop: Workshop, tmp_path: Path, bot: str) -> Desk:
 @cache
 def the_fleet() -> Fleet:
     """The fleet of this repository, read once: nothing in it can be changed."""
-    paths = [path for top in ("rules", "graphs") for path in (ROOT / top).rglob("*.y*ml")]
-    loaded = load({path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths})
+    loaded = load(_files())
     assert not loaded.diagnostics, loaded.diagnostics
     return loaded.fleet
 
@@ -198,13 +198,28 @@ def claiming(text: str, granted: str, *, instead: str) -> str:
     return re.sub(rf"(?m)^  - {re.escape(granted)}(?=\s)", rf"  - {instead}\n\g<0>", text)
 
 
-def _changed(bot: str, change: Callable[[str], str]) -> dict[str, bytes]:
+def policy_with(name: str, change: Callable[[str], str]) -> Policy:
+    """What the rules of this repository decide if the file `name` were changed so."""
+    return _policy_of(name, change(_files()[name].decode()))
+
+
+@cache
+def _policy_of(name: str, text: str) -> Policy:
+    return compile_policy(run(load({**_files(), name: text.encode()})))
+
+
+@cache
+def _files() -> Mapping[str, bytes]:
+    """The files of the fleet of this repository by name."""
     paths = [path for top in ("rules", "graphs") for path in (ROOT / top).rglob("*.y*ml")]
-    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
+    return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
+
+
+def _changed(bot: str, change: Callable[[str], str]) -> dict[str, bytes]:
     name = f"rules/bots/{bot.lower()}.yaml"
-    text = files[name].decode()
+    text = _files()[name].decode()
     assert change(text) != text
-    return {**files, name: change(text).encode()}
+    return {**_files(), name: change(text).encode()}
 
 
 def _boxes(bot: str) -> list[Path]:

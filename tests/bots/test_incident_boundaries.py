@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bots.checking import claiming, findings_with, the_fleet
+from bots.checking import claiming, findings_with, policy_with, the_fleet
 from bots.incidents import ALERT, Event, Room, resolved
 from deciding import NOW, raw_event, stamp_of
 from executor.workshop import ROOT
-from lotabots.adapters.files.workspace import read_workspace
-from lotabots.checks.run import run
-from lotabots.model.load import load
-from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import Emitted
 from lotabots.policy.decide import decide_bytes
 from lotabots.policy.decision import Reject
@@ -99,9 +95,7 @@ def verdict(
     change: Callable[[str], str] = lambda text: text,
 ) -> Verdict:
     """What the engine decides about an event for IncidentBot, by rules changed so."""
-    files = dict(read_workspace(ROOT))
-    files[RULES] = change(files[RULES].decode()).encode()
-    policy = compile_policy(run(load(files)))
+    policy = policy_with(RULES, change)
     raw = raw_event(event, source, payload=payload)
     step = decide_bytes(policy, State(rollout="advanced"), raw, stamp_of(source), NOW)
     (found,) = [one for one in step.decision.verdicts if one.target in {"IncidentBot", ""}]

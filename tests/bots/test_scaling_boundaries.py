@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from bots.checking import claiming, findings_with
+from bots.checking import claiming, findings_with, policy_with, the_fleet
 from bots.scaling import BUSY, Post
 from deciding import NOW, raw_event, stamp_of
 from executor.workshop import ROOT
 from hosting_shop import hosting, shop
 from lotabots.adapters.executor.executor import Sandbox
-from lotabots.adapters.files.workspace import read_workspace
-from lotabots.checks.run import run
-from lotabots.model.load import load
-from lotabots.policy.compile import compile_policy
 from lotabots.policy.contract import Emitted
 from lotabots.policy.decide import decide_bytes
 from lotabots.policy.decision import Reject
@@ -100,9 +96,7 @@ def verdict(
     change: Callable[[str], str] = lambda text: text,
 ) -> Verdict:
     """What the engine decides about an event for ScalingBot, by rules changed so."""
-    files = dict(read_workspace(ROOT))
-    files[RULES] = change(files[RULES].decode()).encode()
-    policy = compile_policy(run(load(files)))
+    policy = policy_with(RULES, change)
     raw = raw_event(event, source, payload=payload)
     step = decide_bytes(policy, State(rollout="advanced"), raw, stamp_of(source), NOW)
     (found,) = [one for one in step.decision.verdicts if one.target in {"ScalingBot", ""}]
@@ -270,7 +264,7 @@ attempt("add", lambda: open(notes + "/more", "w"))
 
 def test_the_rules_grant_one_relay_to_one_action_and_its_own_notes():
     """What the sandbox is told is what is written there, and no more."""
-    (bot,) = [one for one in load(read_workspace(ROOT)).fleet.bots if one.name == "ScalingBot"]
+    (bot,) = [one for one in the_fleet().bots if one.name == "ScalingBot"]
     for action in bot.actions:
         grants = action.grants
         assert (grants.exec, grants.secrets) == (("{python}",), ())
