@@ -33,9 +33,19 @@ def hosting_places(config: ServiceConfig) -> dict[str, Path]:
 
 
 def secrets() -> dict[str, str]:
-    """The secrets by their names, from the environment of the service."""
-    return {
+    """The secrets by their names, from the environment of the service.
+
+    A variable with ``_`` in its name also gives the secret with ``-`` instead: most shells and
+    service files can set no variable that has one.
+    """
+    exactly = {
         name.removeprefix(SECRET_PREFIX).lower(): value
         for name, value in os.environ.items()
         if name.startswith(SECRET_PREFIX)
     }
+    return {name.replace("_", "-"): value for name, value in exactly.items()} | exactly
+
+
+def variable(secret: str) -> str:
+    """The variable to set for a secret."""
+    return SECRET_PREFIX + secret.upper().replace("-", "_")

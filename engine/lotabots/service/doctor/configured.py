@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lotabots.model.rollout import serving
 from lotabots.service.doctor.item import Item, State
-from lotabots.service.granted import SECRET_PREFIX
+from lotabots.service.granted import variable
 from lotabots.service.hosting_config import unknown_environments
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def secrets(fleet: Fleet, known: Collection[str]) -> Item | None:
     wanted = {name for bot in serving(fleet) for act in bot.actions for name in act.grants.secrets}
     missing = sorted(name for name in wanted if name not in known)
     if missing:
-        cure = f"set {', '.join(SECRET_PREFIX + name.upper() for name in missing)}"
+        cure = f"set {', '.join(map(variable, missing))}"
         return Item(SECTION, "secrets", State.WARNING, f"not set: {', '.join(missing)}", cure)
     if wanted:
         return Item(SECTION, "secrets", State.GOOD, f"set: {', '.join(sorted(wanted))}")
