@@ -19,8 +19,8 @@ from lotabots.cli.doctor import in_words
 from lotabots.service.carried import runtime_lock
 from lotabots.service.doctor import host
 from lotabots.service.doctor.item import Item, State, document
-from lotabots.service.doctor.state import clock, disk, state_folder
-from lotabots.service.folder import StateFolder
+from lotabots.service.doctor.state import clock, disk, service, state_folder
+from lotabots.service.folder import Lock, StateFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +129,8 @@ def test_a_new_workspace_is_looked_at_and_left_as_it_is(tmp_path: Path, lotabots
 def test_without_a_workspace_the_host_is_looked_at(tmp_path: Path, lotabots: Lotabots):
     found = looked(lotabots, "-C", tmp_path / "nowhere")
     assert found["rules"][0]["state"] == "problem"
-    assert "`lotabots init" in found["rules"][0]["found"]
+    assert "is not a workspace" in found["rules"][0]["found"]
+    assert found["rules"][0]["cure"].endswith(f"or make one: `lotabots init {tmp_path}/nowhere`")
     assert found["packages"]
 
 
@@ -258,6 +259,17 @@ def test_a_host_without_the_strict_sandbox_runs_no_job():
     assert first.found == "does not hold: no user namespaces; no job can run"
     assert "user.max_user_namespaces" in first.cure
     assert second.found == "holds: Landlock 4, kernel 6.1; not for network grants"
+
+
+def test_a_service_that_runs_already_is_one_to_join(tmp_path: Path):
+    folder = StateFolder(tmp_path)
+    folder.prepare()
+    assert service(folder).found == "none runs"
+    folder.address.write_text('{"url": "nats://127.0.0.1:4222", "pid": 7}', encoding="utf-8")
+    assert service(folder).found == "none runs", "what stands there is of one long dead"
+    with Lock(folder):
+        said = "one runs: process 7, nats://127.0.0.1:4222; join it with --join"
+        assert service(folder) == Item("state", "service", State.NOTE, said)
 
 
 def test_keys_that_others_can_read_are_a_problem_and_the_cure_helps(tmp_path: Path):

@@ -41,8 +41,9 @@ async def examine(path: Path | None, *, server: str = "") -> AsyncIterator[Item]
         try:
             found = open_workspace(path, tests=True)
         except WorkspaceError as error:
-            cure = "name one with `-C`, or make one: `lotabots init`"
-            yield Item(workspace.SECTION, "rules", State.PROBLEM, str(error), cure)
+            said, _, cure = str(error).partition("; ")
+            cure = cure or "name one with `-C`, or make one: `lotabots init`"
+            yield Item(workspace.SECTION, "rules", State.PROBLEM, said, cure)
             return
         yield workspace.rules(found)
         config, faults = read_config(found.root)

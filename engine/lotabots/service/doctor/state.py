@@ -52,7 +52,7 @@ def service(folder: StateFolder) -> Item:
         said = folder.running()
     except NotRunningError:
         return Item(SECTION, "service", State.NOTE, "none runs")
-    found = f"one runs: process {said.get('pid')}, {said.get('url')}"
+    found = f"one runs: process {said.get('pid')}, {said.get('url')}; join it with --join"
     return Item(SECTION, "service", State.NOTE, found)
 
 
