@@ -176,6 +176,14 @@ CODE = ("change.pushed", "change.created")
         "MonitorBot", DEPLOYMENT, marks=pytest.mark.boundary("MonitorBot", "deploy", plane="broker")
     ),
     pytest.param(
+        "LogBot", ("database.measured", "recovery.requested", "deploy.completed"),
+        marks=pytest.mark.boundary("LogBot", "log.modify", "data.read.sensitive", plane="broker"),
+    ),
+    pytest.param(
+        "LogBot", ("deploy.requested", "scale.requested", "alert.triggered", "incident.resolved"),
+        marks=pytest.mark.boundary("LogBot", "remediate", plane="broker"),
+    ),
+    pytest.param(
         "ComplianceBot", CODE,
         marks=pytest.mark.boundary("ComplianceBot", "code.modify", plane="broker"),
     ),
