@@ -13,6 +13,10 @@ class UnfitError(StoppedError):
     """Nothing could be done: the policy, the notes or the host were not as they must be."""
 
 
+class RefusedError(UnfitError):
+    """The host said why it did not do what was asked, and did nothing."""
+
+
 class LostError(UnfitError):
     """The host gave no answer, so it is not known whether it did what was asked."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from failure import UnfitError
+from failure import RefusedError, UnfitError
 
 if TYPE_CHECKING:
     from door import Answer, Door
@@ -77,7 +77,7 @@ class Host:
 
 def _done(answer: Answer) -> dict[str, Any]:
     if answer.status != OK:
-        raise UnfitError(answer.error)
+        raise RefusedError(answer.error)
     return answer.said
 
 

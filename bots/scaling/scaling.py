@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import samples
 from door import Door
-from failure import ScarceError, StoppedError, UnfitError
+from failure import RefusedError, ScarceError, StoppedError, UnfitError
 from host import Host
 from samples import Place
 from task import Line
@@ -15,14 +16,14 @@ from wanted import Sample, given_back, grown, is_sound, needed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from host import Status
+    from host import Scaled, Status
     from task import Task
 
 MAX_REASON = 1000
 
 
 def scale(task: Task) -> Iterator[Line]:
-    """A `scale.completed` or a `scale.failed`."""
+    """A `scale.completed` or a `scale.failed`; what is there is leased again either way."""
     try:
         yield _scaled(task)
     except StoppedError as error:
@@ -35,7 +36,12 @@ def _scaled(task: Task) -> Line:
     host = Host(Door(task.relay, until=task.until), *place)
     status = host.status()
     wish = _wish(task, place, sample, status)
-    done = host.scale(wish, job=task.key, for_s=task.policy.lease_s)
+    done = _lease(task, host, min(max(wish, status.least), status.most), status)
+    if wish > status.most <= status.wanted:
+        raise ScarceError(
+            f"{needed(sample, task.policy)} instances are needed, and {status.most} are all "
+            "that `instances` of the service allows"
+        )
     payload = {
         "outcome": "success",
         "from": done.before,
@@ -55,25 +61,26 @@ def _asked(task: Task) -> tuple[Place, Sample]:
     return place, Sample(task.at, payload["instances"], payload["utilization"])
 
 
+def _lease(task: Task, host: Host, wish: int, status: Status) -> Scaled:
+    """Ask for a number; where the host refuses more, for what is there, lest that runs out too."""
+    try:
+        return host.scale(wish, job=task.key, for_s=task.policy.lease_s)
+    except RefusedError:
+        if wish > status.wanted:
+            with suppress(UnfitError):
+                host.scale(status.wanted, job=task.key, for_s=task.policy.lease_s)
+        raise
+
+
 def _wish(task: Task, place: Place, sample: Sample, status: Status) -> int:
-    """How many instances to ask for, within the bounds.
+    """How many instances there should be, whatever the bounds are.
 
     It comes from what was measured, not from what is there now: done again, it is the same.
-
-    Raises:
-        ScarceError: all that may be had is there, and it is not enough.
     """
     if task.payload["direction"] == "up":
-        wish = max(grown(sample, task.policy), status.wanted)
-        if wish > status.most <= status.wanted:
-            raise ScarceError(
-                f"{needed(sample, task.policy)} instances are needed, and {status.most} are all "
-                "that `instances` of the service allows"
-            )
-    elif task.payload["direction"] == "down":
+        return max(grown(sample, task.policy), status.wanted)
+    if task.payload["direction"] == "down":
         first = task.at - task.policy.window_s
         recent = samples.between(task.state, place, first, task.at)
-        wish = min(given_back(sample, recent, task.policy), status.wanted)
-    else:
-        wish = status.wanted
-    return min(max(wish, status.least), status.most)
+        return min(given_back(sample, recent, task.policy), status.wanted)
+    return status.wanted

@@ -38,26 +38,33 @@ LEASED = "2026-03-02T13:00:00+00:00"
 
 @dataclass(eq=False)
 class Host:
-    """What is behind the door: a number within bounds; `raw` is said instead, by method."""
+    """What is behind the door: a number within bounds; `raw` is said instead, by method.
+
+    No more than `up` instances come up.
+    """
 
     wanted: int = 2
     bounds: tuple[int, int] = (1, 8)
+    up: int = 1000
     status: int = 200
     raw: dict[str, bytes] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def answer(self, method: str, body: dict[str, Any]) -> bytes:
+    def answer(self, method: str, body: dict[str, Any]) -> tuple[int, bytes]:
         """What the door says to a sound request."""
         if method in self.raw:
-            return self.raw[method]
+            return self.status, self.raw[method]
         least, most = self.bounds
         if method == "GET":
             said: dict[str, Any] = {"wanted": self.wanted, "bounds": {"min": least, "max": most}}
-            return json.dumps(said).encode()
+            return self.status, json.dumps(said).encode()
         self.asked.append(body)
+        if body["instances"] > self.up:
+            return 503, b'{"error": "not all instances come up", "code": "not-up"}'
         before, self.wanted = self.wanted, body["instances"]
         until = LEASED if self.wanted > least else None
-        return json.dumps({"from": before, "to": self.wanted, "until": until}).encode()
+        said = {"from": before, "to": self.wanted, "until": until}
+        return self.status, json.dumps(said).encode()
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -84,8 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))) or "{}")
         is_ours = self.path.startswith("/services/shop/production")
-        said = self.server.host.answer(self.command, body) if is_ours else b"{}"
-        self.send_response(self.server.host.status if is_ours else 404)
+        status, said = self.server.host.answer(self.command, body) if is_ours else (404, b"{}")
+        self.send_response(status)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)

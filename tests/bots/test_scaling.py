@@ -65,6 +65,14 @@ def test_it_stays_within_the_bounds_and_says_when_they_are_too_narrow(post: Post
     assert failed["reason"] == (
         "4 instances are needed, and 3 are all that `instances` of the service allows"
     )
+    assert [one["instances"] for one in host.asked] == [3, 3]  # the lease goes on all the same
+
+
+def test_what_is_there_is_leased_again_when_more_does_not_come_up(post: Post, host: Host):
+    host.wanted = host.up = 3
+    failed = post.scale(instances=3).payload("scale.failed")
+    assert (failed["outcome"], "not all instances come up" in failed["reason"]) == ("error", True)
+    assert [one["instances"] for one in host.asked] == [5, 3]
 
 
 def test_it_gives_back_only_what_was_not_needed_for_the_whole_window(post: Post, host: Host):
