@@ -16,6 +16,8 @@ HEAD, VERSION = "head.json", 1
 TRIES = 3
 """The service removes days that are too old; whoever was about to read one begins anew."""
 
+LARGEST = 2**63 - 1
+"""What SQLite has for a number."""
 
 Row = tuple[str, tuple[Any, ...]]
 """A table, and a row of it."""
@@ -101,16 +103,24 @@ def _lines(path: Path, size: int) -> Iterator[bytes]:
 
 def _row(event: Event, row: Callable[[Event], Row]) -> Row | None:
     try:
-        return row(event)
+        table, values = row(event)
     except (KeyError, TypeError, AttributeError):
         return None
+    return (table, values) if all(map(_fits, values)) else None
+
+
+def _fits(value: object) -> bool:
+    """Whether a column can hold it."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
+    return value is None or (isinstance(value, int) and abs(value) <= LARGEST)
 
 
 def _event(said: dict[str, Any], types: Collection[str]) -> Event | None:
     """An event of a type that is wanted; None also for what no engine would have accepted."""
     try:
         found = json.loads(said["event"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or found.get("type") not in types:
         return None
@@ -118,7 +128,7 @@ def _event(said: dict[str, Any], types: Collection[str]) -> Event | None:
     if not isinstance(payload, dict):
         return None
     return Event(
-        str(found.get("id", "")),
+        str(found.get("id", "")).encode(errors="replace").decode(),
         found["type"],
         said["source"],
         said["stored_at"],

@@ -449,3 +449,15 @@ def test_hostile_text_stays_text_in_the_report(office: Office):
                         "code_block", "s_open", "strong_open", "em_open"}  # fmt: skip
     assert len([one for one in tokens if one.type == "heading_open"]) == 3
     assert re.search(r"@\w|https?://|www\.", page) is None
+
+
+def test_what_is_nested_too_deep_or_too_large_stops_no_check(office: Office):
+    deep = b'{"type": "test.completed", "payload": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    system = office.system
+    system.happens("test.completed", {}, replayed=deep, decided=REFUSED)
+    lint = {"repository": "shop", "change": {"id": OTHER}, "outcome": "failure"}
+    odd = system.happens("lint.completed", {**lint, "new": 10**30})
+    found = office.check(system.release())
+    assert found.flagged == [("audit-log-whole", "audit log")]
+    message = found.payloads("compliance.violation")[0]["message"]
+    assert f"event {odd} has a form that is not known here" in message
