@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
-from bots.compliances import COMMIT, FOREIGN, OTHER, POLICY, REFUSED, SEED, Office, scan
+from bots.compliances import COMMIT, FOREIGN, OTHER, POLICY, REFUSED, SEED, WHEEL, Office, scan
 from bots.notifying import HOSTILE
 from lotabots.audit.note import verifier_of
 
@@ -461,3 +461,29 @@ def test_what_is_nested_too_deep_or_too_large_stops_no_check(office: Office):
     assert found.flagged == [("audit-log-whole", "audit log")]
     message = found.payloads("compliance.violation")[0]["message"]
     assert f"event {odd} has a form that is not known here" in message
+
+
+def test_the_newest_result_before_a_release_counts(office: Office):
+    change = {"repository": "shop", "change": {"id": COMMIT}, "outcome": "success"}
+    tested = {**change, "artifact": {"digest": WHEEL}, "counts": {"total": 5}}
+    system = office.system
+    system.happens("test.completed", tested)
+    system.happens("lint.completed", {**change, "new": 0})
+    system.happens("security.completed", scan("code"))
+    system.happens("security.completed", scan("dependencies"))
+    system.happens("test.failed", {**tested, "outcome": "failure"})
+    system.happens("lint.completed", {**change, "outcome": "failure", "new": 2})
+    system.happens("security.completed", scan("code", new=1))
+    system.happens("security.completed", scan("dependencies", new=1))
+    bad = system.happens(
+        "deploy.completed",
+        {
+            **tested,
+            "action": "deploy",
+            "environment": "production",
+            "service": "shop",
+            "release": "r",
+        },
+    )
+    found = {one for one, _ in office.check(bad).flagged}
+    assert {"tests-passed", "lint-clean", "code-scanned", "dependencies-scanned"} <= found
