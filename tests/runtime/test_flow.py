@@ -4,7 +4,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+from lotabots.adapters.nats.publisher import Publisher
 from lotabots.policy.project_broker import streams
+from lotabots.runtime.ports import Outgoing
 from lotabots.service.workspace import open_workspace
 from operators import ordered
 from running import SENDER, counted, running, until, verdicts
@@ -68,6 +70,24 @@ async def test_a_job_that_fails_for_good_is_a_dead_letter_that_can_be_redriven_o
         ] == "no dead letter is called `nobody`"
         ran = [row[3] for row in service.executor.notes() if row[0] == "begin"]
     assert ran == [dead["job"]] * 3 + [again] * 3
+
+
+async def test_the_newest_of_many_large_dead_letters_are_listed(root: Path):
+    async with running(root) as service:
+        publisher = Publisher(await service.client("runner"))
+        await publisher.start()
+        for n in range(300):
+            letter = {"job": f"j{n}", "bot": "MakeBot", "message": "x" * 5000}
+            await publisher.publish(
+                Outgoing(f"lb.out.dead.MakeBot.j{n}", json.dumps(letter).encode())
+            )
+        said = (await service.ask("dlq"))["ok"]
+        first = (await service.ask("dlq", "j0"))["ok"]
+    listed = [row["job"] for row in said["dead_letters"]]
+    assert len(listed) > 50
+    assert listed == [f"j{n}" for n in range(300)][-len(listed) :]
+    assert said["left_out"] == 300 - len(listed)
+    assert [row["job"] for row in first["dead_letters"]] == ["j0"]
 
 
 async def test_output_that_breaks_the_contract_is_a_dead_letter_and_publishes_nothing(root: Path):

@@ -6,6 +6,7 @@ is bounded, and every answer says what it left out.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 QUEUE: Final = "api"
 MAX_ROWS: Final = 500
+ROOM: Final = 512 * 1024
+"""Bytes of the rows of an answer; one row may have more."""
 
 
 class Question(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,18 +69,25 @@ class Api:
         await respond(self._client, message, form=Question, verbs=self._verbs)
 
     async def _dead_letters(self, wanted: str) -> dict[str, Any]:
-        rows = []
+        rows: deque[tuple[int, dict[str, Any]]] = deque()
+        left_out, size = 0, 0
         async for delivery in self._archive.all(OUTCOMES, "lb.out.dead.>"):
             outcome = msgspec.json.decode(delivery.body)
-            if not wanted or outcome["job"] == wanted:
-                redriven = await self._ledger.last(
-                    CONTROL, f"lb.ctl.engine.redrive.{outcome['job']}"
-                )
-                rows.append({**outcome, "redriven": redriven is not None})
+            if wanted and outcome["job"] != wanted:
+                continue
+            rows.append((len(delivery.body), outcome))
+            size += len(delivery.body)
+            while len(rows) > MAX_ROWS or (size > ROOM and len(rows) > 1):
+                size -= rows.popleft()[0]
+                left_out += 1
         if wanted and not rows:
             raise UnknownIdError(f"no dead letter is called `{wanted}`")
         return {
             "version": VERSION,
-            "dead_letters": rows[-MAX_ROWS:],
-            "left_out": max(0, len(rows) - MAX_ROWS),
+            "dead_letters": [await self._with_redrive(row) for _, row in rows],
+            "left_out": left_out,
         }
+
+    async def _with_redrive(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        subject = f"lb.ctl.engine.redrive.{outcome['job']}"
+        return {**outcome, "redriven": await self._ledger.last(CONTROL, subject) is not None}
