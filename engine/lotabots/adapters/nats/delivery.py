@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,5 +47,9 @@ def stored_of(message: dict[str, Any]) -> Stored:
         base64.b64decode(message.get("data", "")),
         {name: value.strip() for name, _, value in pairs},
         message["seq"],
-        msgspec.convert(message["time"], datetime),
+        # To the microsecond below, as `delivery_of` does: msgspec would round, to another time.
+        msgspec.convert(_FINER.sub(r"\1", message["time"]), datetime),
     )
+
+
+_FINER: Final = re.compile(r"(\.\d{6})\d+", re.ASCII)
