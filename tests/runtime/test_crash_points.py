@@ -173,10 +173,12 @@ async def test_a_gatekeeper_feeds_what_a_broken_connection_swallowed(root: Path)
 class Sink:
     def __init__(self) -> None:
         self.last_sequence = 0
+        self.newest = b""
         self.entries: list[bytes] = []
 
     def append(self, entries: Sequence[bytes], /) -> None:
         self.entries += entries
+        self.newest = entries[-1]
         self.last_sequence += len(entries)
 
     def publish(self) -> object:
@@ -203,6 +205,23 @@ async def test_the_auditor_reads_records_that_come_too_early_or_never(root: Path
     streams.messages[9] = streams.messages[9]._replace(sequence=11)
     with pytest.raises(GapError, match="audit record 10 is missing; 11 follows"):
         await auditor.handle([delivered(streams.messages[9])])
+
+
+@pytest.mark.parametrize("others", [3, 10, 11])
+async def test_the_log_of_another_stream_is_not_continued(root: Path, others: int):
+    """A store that was lost begins at 1 again: its records would be taken for known ones."""
+    assert root
+    first, second, sink = Records(), Records(), Sink()
+    await first.publish_all([Outgoing(f"lb.dec.{n}", b"{}") for n in range(10)])
+    await Auditor(inlet=first, sink=sink, reads=first).handle([*map(delivered, first.messages)])
+    again = Auditor(inlet=first, sink=sink, reads=first)
+    await again.handle([*map(delivered, first.messages)])
+    await second.publish_all([Outgoing(f"lb.dec.b{n}", b"{}") for n in range(others)])
+    with pytest.raises(GapError, match="ends with record 10 of another stream"):
+        await Auditor(inlet=second, sink=sink, reads=second).handle(
+            [*map(delivered, second.messages)]
+        )
+    assert (len(sink.entries), second.acked) == (10, set())
 
 
 def _events(streams: Streams, *wanted: tuple[str, int], plan: str = "") -> None:

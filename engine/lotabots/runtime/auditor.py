@@ -30,6 +30,8 @@ class AuditSink(Protocol):
     """The log, as its only writer sees it."""
 
     last_sequence: int
+    newest: bytes
+    """The last entry; empty if there is none."""
 
     def append(self, entries: Sequence[bytes], /) -> None:
         """Add entries."""
@@ -53,7 +55,7 @@ class Follows(Protocol):
 
 
 class GapError(Exception):
-    """The audit stream skips a sequence: records are lost, and nothing may hide it."""
+    """The audit stream skips a sequence, or is another one: nothing may hide that records miss."""
 
 
 class Auditor:
@@ -63,18 +65,21 @@ class Auditor:
         self._inlet = inlet
         self._sink = sink
         self._reads = reads
+        self._is_known = False
 
     async def run(self) -> None:
         """Write until cancelled; a batch that is being written is finished first.
 
         Raises:
-            GapError: a record is missing.
+            GapError: a record is missing, or the log is that of another stream.
         """
         while True:
             await self.handle(await self._inlet.take(BATCH))
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Log a batch, sign a checkpoint over it, acknowledge."""
+        if not self._is_known:
+            await self._know(max(delivery.sequence for delivery in deliveries))
         fresh: list[Delivery | Stored] = sorted(
             (d for d in deliveries if d.sequence > self._sink.last_sequence),
             key=lambda delivery: delivery.sequence,
@@ -85,6 +90,21 @@ class Auditor:
             await _to_the_end(asyncio.to_thread(self._write, [_leaf(d) for d in fresh]))
         await self._inlet.ack(deliveries)
 
+    async def _know(self, newest: int) -> None:
+        """Make sure, once, that the log is that of this stream, which has a record `newest`.
+
+        The records of another one begin at 1 again: they would be taken for such as are known.
+        """
+        last = self._sink.last_sequence
+        found = await self._following(last) if last else None
+        same = found is not None and (found.sequence > last or _leaf(found) == self._sink.newest)
+        if last and not same and not (found is None and newest > last):
+            raise GapError(
+                f"the audit log ends with record {last} of another stream; keep `audit` and "
+                "`record` of the state folder elsewhere, and new ones begin"
+            )
+        self._is_known = True
+
     async def _complete(self, last: int) -> list[Delivery | Stored]:
         """All records after the last one in the log, up to `last`, from the stream itself.
 
@@ -94,17 +114,19 @@ class Auditor:
         return [await self._record(sequence) for sequence in range(first, last + 1)]
 
     async def _record(self, sequence: int) -> Stored:
+        found = await self._following(sequence)
+        if found is None or found.sequence != sequence:
+            came = found.sequence if found else "nothing"
+            raise GapError(f"audit record {sequence} is missing; {came} follows")
+        return found
+
+    async def _following(self, sequence: int) -> Stored | None:
         while True:
             try:
-                found = await self._reads.following(AUDIT, ">", sequence)
+                return await self._reads.following(AUDIT, ">", sequence)
             except BusError as error:
                 log.warning("auditor.read", extra={"error": str(error)})
                 await asyncio.sleep(RETRY_S)
-                continue
-            if found is None or found.sequence != sequence:
-                came = found.sequence if found else "nothing"
-                raise GapError(f"audit record {sequence} is missing; {came} follows")
-            return found
 
     def _write(self, entries: Sequence[bytes]) -> None:
         self._sink.append(entries)

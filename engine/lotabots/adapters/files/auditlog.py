@@ -59,6 +59,7 @@ class AuditWriter:
         self._threads = ThreadPoolExecutor(SYNCS)
         self._full: dict[str, bytes] = {}
         self.last_sequence = 0
+        self.newest = b""
 
     def __enter__(self) -> Self:
         """Take the lock and continue where the checkpoint ends.
@@ -104,6 +105,7 @@ class AuditWriter:
                 )
             last = sequence
         self.last_sequence = last
+        self.newest = entries[-1] if entries else self.newest
         self._full |= self._growth.append(entries)
 
     def publish(self) -> Checkpoint:
@@ -142,7 +144,8 @@ class AuditWriter:
             raise AuditLogError(f"the audit log is damaged: {error}") from error
         if self._growth.root() != head.root:
             raise AuditLogError("the tiles do not hash to the root of the checkpoint")
-        self.last_sequence = sequence_of(newest[0]) if newest else 0
+        self.newest = newest[0] if newest else b""
+        self.last_sequence = sequence_of(self.newest) if newest else 0
 
     def _write_all(self, files: Mapping[str, bytes]) -> list[Path]:
         """Write files so that they and their names are durable."""
