@@ -135,8 +135,14 @@ def _comparable(function: Function) -> bool:
     return set(function.decorators) <= set(TRANSPARENT)
 
 
+def _called(function: Function) -> Signature:
+    """The parameters that callers give: a method gets its first one by itself."""
+    is_method = "." in function.name and "staticmethod" not in function.decorators
+    return function.signature.bound() if is_method else function.signature
+
+
 def _parameters(path: str, old: Function, new: Function) -> Iterator[Comment]:
-    broken = signature.broken(old.signature, new.signature)
+    broken = signature.broken(_called(old), _called(new))
     if broken and old.decorators == new.decorators:
         said = "; ".join(words for _, words in broken[:3])
         yield comment(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from project import Tree
     from source import Function, Module
 
+UNTESTED = {"bench", "benchmark", "benchmarks", "doc", "docs", "examples"}
+"""Folders of code that nobody writes tests for: running it is the test."""
+
 ENOUGH = 3  # so many lines of code are worth a test
 
 
@@ -118,6 +121,8 @@ def _untouched(others: list[Pair], after: Tree) -> Iterator[Comment]:
     if not has_tests:
         return
     for pair in others:
+        if UNTESTED & set(pair.changed.path.split("/")[:-1]):
+            continue
         old = pair.old.functions if pair.old else {}
         for name, now in pair.new.functions.items() if pair.new else ():
             was = old.get(name)

@@ -422,6 +422,19 @@ def test_tests_that_are_gone_or_weaker_are_found(tmp_path: Path):
     assert said.of("test-weakened") == ["`test_sum` checks less: 2 checks before, 1 now"]
 
 
+def test_what_a_method_gets_by_itself_is_no_parameter_of_its_callers(tmp_path: Path):
+    form = "class Cart:\n    def add(%s):\n        return item\n"
+    said = changed(
+        tmp_path,
+        {"cart.py": form % "self, item"},
+        {"cart.py": form % "this, item, /"},
+    )
+    assert said.of("parameter-changed-kind") == [
+        "Callers of the public `Cart.add` may break: `item` can only be given by position now"
+    ]
+    assert said.of("parameter-removed") == []
+
+
 LONG = "def work(x):\n    a = x\n    b = a\n    c = b\n    return c\n"
 
 
@@ -435,6 +448,7 @@ LONG = "def work(x):\n    a = x\n    b = a\n    c = b\n    return c\n"
             ["`work` does something else now, and no test was touched"],
         ),
         ({"test_a.py": ""}, {"app.py": LONG, "test_a.py": "X = 1\n"}, []),
+        ({"test_a.py": ""}, {"benchmarks/bench_app.py": LONG}, []),  # running it is its test
         ({}, {"app.py": LONG}, []),  # a project without tests
         ({"test_a.py": ""}, {"app.py": LONG, "test_a.py": "def f(:\n"}, []),  # touched all the same
         ({"test_a.py": ""}, {"app.py": "def work(x):\n    return x\n"}, []),  # too short to matter
