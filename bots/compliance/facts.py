@@ -19,6 +19,9 @@ MAX_STEPS = 50_000_000
 """Steps of the database's machine that a query may take: some seconds."""
 
 STEPS = 100_000
+MAX_ROWS, MAX_TEXT = 50_000, 1_000_000
+"""Rows of an answer, and bytes of a value. One step can make a value of any size."""
+
 PERSON = "cli."
 TABLES = """
 CREATE TABLE push (event, at, repository, commit_id, person);
@@ -66,6 +69,7 @@ def database(
     for name, values in parameters.items():
         for value in values:
             _insert(found, "parameter", (name, value))
+    found.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_TEXT)
     found.set_authorizer(_only_reads)
     return found
 
@@ -74,7 +78,9 @@ def ask(found: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
     """The answer to a query.
 
     Raises:
-        sqlite3.Error: it is wrong, takes too long, or would change something.
+        sqlite3.Error: it is wrong, takes too long, makes a value too large, or would change
+            something.
+        ValueError: it has too many rows.
     """
     left = MAX_STEPS // STEPS
 
@@ -85,9 +91,12 @@ def ask(found: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
 
     found.set_progress_handler(tick, STEPS)
     try:
-        return found.execute(query).fetchall()
+        rows = found.execute(query).fetchmany(MAX_ROWS + 1)
     finally:
         found.set_progress_handler(None, 0)
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"a query has more than {MAX_ROWS} rows")
+    return rows
 
 
 def _only_reads(action: int, *_: object) -> int:

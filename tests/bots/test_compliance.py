@@ -274,6 +274,12 @@ UNASKABLE = [
     ("SELECT 1", "DELETE FROM fault RETURNING text, text, text", "not authorized"),
     ("SELECT 1", "ATTACH 'x' AS y", "not authorized"),
     ("SELECT 1", "SELECT load_extension('x'), '', ''", "not authorized"),
+    ("SELECT 1", "SELECT hex(zeroblob(900000000)), '', ''", "too big"),
+    (
+        "SELECT 1",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, '', '' FROM n",
+        "more than 50000 rows",
+    ),
     ("SELECT 1", "SELECT 1", "is no query of resource, message and evidence"),
     ("SELECT 'x'", "SELECT 'a', 'b', 'c' WHERE 0", "is no query with one whole number"),
     (
