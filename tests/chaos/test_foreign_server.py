@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,9 +64,19 @@ async def test_a_service_runs_on_a_server_that_has_its_configuration(root: Path)
         await server.stop()
 
 
+OPEN = '"publish": {"allow": ["ev.>"]'
+
+
 def without_limits(config: str) -> str:
     """The same accounts, but who may publish some events of its own may publish any."""
-    return re.sub(r'"publish": \{"allow": \["ev\.[^]]*\]', '"publish": {"allow": ["ev.>"]', config)
+    return re.sub(r'"publish": \{"allow": \["ev\.[^]]*\]', OPEN, config)
+
+
+def without_limits_of(number: int, config: str) -> str:
+    """The same, but one of them all, bots and others, may publish any event."""
+    listed = list(re.finditer(r'"publish": \{"allow": \["ev\.[^]]*\]', config))
+    start, end = listed[number].span()
+    return config[:start] + OPEN + config[end:]
 
 
 def with_orders_of_nobody(config: str) -> str:
@@ -88,6 +99,8 @@ def with_one_door_for_all(config: str) -> str:
     [
         (without_permissions, "the server lets "),
         (without_limits, "publish on `ev.lotabots.probe`"),
+        (partial(without_limits_of, 1), "publish on `ev.lotabots.probe`"),
+        (partial(without_limits_of, -1), "the server lets CLI_"),
         (with_orders_of_nobody, "publish on `do.lotabots-probe`"),
         (with_any_switch, "the server lets host publish on `lb.state.lotabots-probe`"),
         (with_one_door_for_all, "for `lb.do.cli.somebody.lotabots-probe`"),
@@ -102,8 +115,11 @@ async def test_a_server_that_lets_somebody_say_too_much_is_refused(
             *LOTABOTS, "run", "-C", str(root), "--nats", server.url,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        _, said = await setup.communicate()
+        async with asyncio.timeout(60):
+            _, said = await setup.communicate()
     finally:
+        if setup.returncode is None:
+            setup.kill()
         await server.stop()
     assert setup.returncode == 2
     assert refusal.encode() in said

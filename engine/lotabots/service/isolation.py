@@ -32,27 +32,31 @@ CURE: Final = "load what `lotabots nats config` prints into that server"
 async def prove_isolation(links: Links, fleet: Fleet, outside: Collection[str]) -> None:
     """Try what the permissions of `lotabots nats config` refuse.
 
-    Bots share one form of permissions, so the first one stands for all.
+    Every bot is tried: whoever runs the server may have changed the permissions of one of them.
 
     Raises:
         SetupError: the server takes an event that a bot does not declare, an order of nobody or
             in the name of somebody else, or what only the engine may say.
     """
-    for bot in fleet.bots[:1]:
+    for bot in fleet.bots:
         own = (f"ev.{PROBE}", event_subject(bot.name, PROBE), f"do.{VERB}")
         await _refused(links, bot.name, (*own, *_CORE))
     for guest in GUESTS:
         await _refused(links, guest, _CORE)
     for source in outside:
-        await _refused(links, outside_account(source), (*_CORE, f"lb.do.{source}.{VERB}"))
+        other = (f"ev.{PROBE}", f"lb.do.{source}.{VERB}")
+        await _refused(links, outside_account(source), (*other, *_CORE))
     await _prove_doors(links, [one for one in outside if one.startswith("cli.")])
 
 
 async def _refused(links: Links, user: str, subjects: Sequence[str]) -> None:
     client = await links.connect(user)
-    for subject in subjects:
-        if await may_publish(client, subject):
-            raise SetupError(f"the server lets {user} publish on `{subject}`; {CURE}")
+    try:
+        for subject in subjects:
+            if await may_publish(client, subject):
+                raise SetupError(f"the server lets {user} publish on `{subject}`; {CURE}")
+    finally:
+        await client.close()  # a fleet may have more bots than a process has files
 
 
 async def _prove_doors(links: Links, operators: Sequence[str]) -> None:
