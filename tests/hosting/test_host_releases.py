@@ -9,6 +9,8 @@ import stat
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hosting_processes import nothing_of
 from hosting_shop import Answer, artifact, get, hosting, shop, until
 
@@ -258,16 +260,25 @@ async def test_scaling_stays_within_the_bounds_and_lasts(tmp_path: Path, hosting
 
 
 class Movable:
-    """A clock that a test sets."""
+    """A clock that a test sets; it may jump after a number of looks."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self._jump = (0, 0)
 
     def now(self) -> datetime:
-        return self.time
+        looks, seconds = self._jump
+        self._jump = (looks - 1, seconds)
+        found = self.time
+        if looks == 1:
+            self.move(seconds)
+        return found
 
     def move(self, seconds: int) -> None:
         self.time += timedelta(seconds=seconds)
+
+    def jump(self, seconds: int, *, after: int) -> None:
+        self._jump = (after, seconds)
 
 
 async def instances_of(host: Hosting) -> tuple[int, int, str | None]:
@@ -314,6 +325,19 @@ async def test_a_lease_that_ended_while_the_host_was_away_is_over(
     async with hosting(tmp_path, hosting_sandbox, SCALABLE, clock=clock) as host:
         assert await instances_of(host) == (1, 1, None)
         assert [verb for verb, _ in host.records] == ["lapsed", "started"]
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+async def test_a_lease_that_ends_while_the_host_starts_is_over_as_well(
+    tmp_path: Path, hosting_sandbox: Sandbox, looks: int
+):
+    path, clock = "/services/shop/staging/scale", Movable()
+    async with hosting(tmp_path, hosting_sandbox, SCALABLE, clock=clock) as host:
+        await host.deploy("staging")
+        await host.call("scale", "POST", path, asked(3, for_s=600))
+    clock.jump(600, after=looks)
+    async with hosting(tmp_path, hosting_sandbox, SCALABLE, clock=clock) as host:
+        await until(lambda: is_declared(host), what="the end of the lease")
 
 
 async def test_the_declared_number_is_no_lease(tmp_path: Path, hosting_sandbox: Sandbox):

@@ -94,10 +94,11 @@ class Site:
         await self.front.start()
         if self._lease.is_over(self.book.until):
             await self._take_back()
-        self._lease.extend(self.book.until)
-        active = self.book.active
-        if not active:
-            return
+        if self.book.active:
+            await self._resume(self.book.active)
+        self._lease.extend(self.book.until)  # not before: what comes up late is taken back, too
+
+    async def _resume(self, active: str) -> None:
         damage = await asyncio.to_thread(self.shelf.damage, active)
         if damage:
             log.error("release.damaged", extra={"target": self.hosted.name, "why": damage})
