@@ -103,7 +103,7 @@ def emit(line: Line, out: Path) -> None:
 
 
 def _check(task: Task, kept: Memory, started: float) -> tuple[Line, ...]:
-    policy = controls.read(task.places["policies"])
+    policy = controls.read(task.places["policies"], task.at.date())
     found = record.read(task.places["system-state"], facts.ROWS)
     copies = {one.copy for one in found.events}
     log = auditlog.read(task.places["audit"], copies, key=policy.audit_key)

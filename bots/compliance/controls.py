@@ -7,7 +7,7 @@ read-only for the bot. Both are read strictly: with a mistake in one nothing is 
 from __future__ import annotations
 
 import tomllib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,9 @@ OWN = Path(__file__).with_name("controls.toml")
 SEVERITIES = ("low", "medium", "high", "critical")
 NAME = "LotaBots baseline"
 MAX_NAME = 128
+LONGEST = timedelta(days=366)
+"""An exception that never ends is a control that nobody has."""
+
 PARAMETERS: dict[str, tuple[Any, ...]] = {
     "window_days": (30,),
     "advisory_days": (14,),
@@ -63,7 +66,7 @@ class Policy(NamedTuple):
     exceptions: tuple[Exempt, ...]
 
 
-def read(folder: Path) -> Policy:
+def read(folder: Path, today: date) -> Policy:
     """The policy in `folder`, with the controls that ship and its own.
 
     Raises:
@@ -83,6 +86,8 @@ def read(folder: Path) -> Policy:
     strange = [one.control for one in exceptions if one.control not in names]
     if strange:
         raise NothingError(f"{FILE}: an exception is from `{strange[0]}`, which is no control")
+    if any(one.until - today > LONGEST for one in exceptions):
+        raise NothingError(f"{FILE}: an exception lasts longer than a year from now; renew it then")
     return Policy(
         _text(said.get("name", NAME), "`name`", FILE),
         _text(said["audit_key"], "`audit_key`", FILE) if "audit_key" in said else "",

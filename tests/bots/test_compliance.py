@@ -223,6 +223,7 @@ MISTAKES = [
     (EXCEPTION + "until = 2027-01-01", "an exception lacks `reason`"),
     (EXCEPTION + "until = 2027-01-01\nreason = ' '", "an exception has no reason"),
     (EXCEPTION + "until = 'never'\nreason = 'x'", "`until` of an exception is a day"),
+    (EXCEPTION + "until = 9999-12-31\nreason = 'x'", "lasts longer than a year from now"),
     (
         EXCEPTION.replace("lint-clean", "x") + "until = 2027-01-01\nreason = 'x'",
         "`x`, which is no control",
