@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -16,3 +17,7 @@ settings.register_profile("soak", settings.get_profile("quick"), max_examples=5_
 # looked for at every developer's desk and by the soak.
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, database=None)
 settings.load_profile("soak" if SOAK else "ci" if os.environ.get("CI") else "quick")
+
+# Tests that were started in the background ignore Ctrl-C, and so would the programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -85,4 +85,4 @@ def test_an_operator_follows_what_comes_and_sees_no_escapes(tmp_path: Path):
             file.write("2026-01-02T03:04:06.006Z 4712 \x1b[2Jthree\n")
         assert follower.stdout.readline() == "2026-01-02T03:04:06.006Z 2-ab 4712 \\x1b[2Jthree\n"
         os.kill(follower.pid, signal.SIGINT)
-        assert follower.wait() == 130
+        assert follower.wait(timeout=60) == 130
