@@ -120,7 +120,9 @@ def place(root: Path, found: Iterable[Found], known: Iterable[Cursor]) -> list[C
     going_on = {
         one.inode
         for one in files
-        if one.inode in cursors and _fits(root / one.path, cursors[one.inode])
+        if (cursor := cursors.get(one.inode))
+        and cursor.offset  # of which nothing was read is known by nothing
+        and _fits(root / one.path, cursor)
     }
     left = {one.inode: one for one in cursors.values() if one.inode not in going_on}
     placed: list[Cursor] = []

@@ -196,6 +196,7 @@ STEPS = st.sampled_from(["write", "write", "rename", "copy", "look", "cut off", 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(STEPS, st.integers(1, 120)), max_size=14))
 @example([("write", 90), ("look", 1), ("write", 9), ("copy", 1), ("write", 120), ("copy", 1)])
+@example([("write", 1), ("empty", 1), ("rename", 1), ("write", 1), ("forget", 1), ("copy", 1)])
 def test_no_line_is_lost_or_read_twice_however_logs_are_rotated(steps: list[tuple[str, int]]):
     with tempfile.TemporaryDirectory() as name:
         folder = Folder(Path(name))
