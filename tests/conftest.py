@@ -18,6 +18,6 @@ settings.register_profile("soak", settings.get_profile("quick"), max_examples=5_
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, database=None)
 settings.load_profile("soak" if SOAK else "ci" if os.environ.get("CI") else "quick")
 
-# Tests that were started in the background ignore Ctrl-C, and so would the programs that they start.
+# Tests that were started in the background ignore Ctrl-C, and so would what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -25,6 +24,7 @@ from lotabots.adapters.hosting.releases import incoming
 from lotabots.adapters.sandbox.report import Level
 from lotabots.policy.hosting import Hosted
 from lotabots.service.workers import proved
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -303,14 +303,6 @@ def short(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _plain(data: bytes) -> Any:  # noqa: ANN401 - JSON

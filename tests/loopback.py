@@ -171,12 +171,3 @@ def error_of(answer: bytes) -> str:
     """The text in an error's body."""
     text: str = json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]
     return text
-
-
-async def free_port() -> int:
-    """A port that nobody listens on."""
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return port

@@ -23,10 +23,10 @@ from aiohttp import ClientSession
 import people
 from e2e.sdists import sources, wheels
 from executor.workshop import ROOT, TOOLS, git
-from loopback import free_port
 from lotabots.adapters.files.blobs import BlobStore
 from lotabots.policy.project_broker import source_of
 from lotabots.service.folder import StateFolder
+from ports import free_port
 from running import SENDER, Watcher, until
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ async def play(root: Path, until_over: Counter[str]) -> Story:
         _make_repository(root, name, source)
     names = {"mail": "mail.example.org:587", "chat": "chat.example.org:443"}
     with people.listening(root / "channels", **names) as receivers:
-        port = await free_port()
+        port = free_port()
         _settle(root, receivers, port)
         with (root / "run.log").open("wb") as log, _service(root, log, receivers.secrets):
             await until(lambda: _is_there(root), what="the service")

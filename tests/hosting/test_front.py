@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import SOAK
-from loopback import Release, client, free_port, fronting, say, serving
+from loopback import Release, client, fronting, say, serving
 from lotabots.adapters.hosting.front import Front, Listen
 from lotabots.adapters.hosting.limits import Limits
 from lotabots.adapters.hosting.measures import NO_RELEASE
 from lotabots.adapters.hosting.upstream import Upstream
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -168,7 +169,7 @@ async def test_an_instance_that_is_named_again_goes_on() -> None:
 
 @pytest.mark.parametrize("body", [None, b"some text"])
 async def test_an_instance_that_is_gone_is_passed_over(body: bytes | None) -> None:
-    gone = Upstream("1-a", await free_port())
+    gone = Upstream("1-a", free_port())
     async with (
         serving(Release("1-a")) as upstream,
         fronting([gone, upstream]) as front,
@@ -180,7 +181,7 @@ async def test_an_instance_that_is_gone_is_passed_over(body: bytes | None) -> No
 
 
 async def test_if_all_instances_are_gone_the_answer_says_so() -> None:
-    gone = Upstream("1-a", await free_port())
+    gone = Upstream("1-a", free_port())
     async with fronting([gone]) as front:
         answer = await front.probe("/")
         assert (answer.status, answer.body) == (502, '{"error": "the release cannot be reached"}')

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting_shop import Answer, artifact, free_port, hosting, shop
+from hosting_shop import Answer, artifact, hosting, shop
 from lotabots.adapters.executor.executor import Sandbox
 from lotabots.adapters.hosting.releases import HostError
 from lotabots.policy.hosting import Target
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
