@@ -16,9 +16,9 @@ DEMO := $(VENV)/bin/python examples/demo/demo.py
 GENERATE := $(RUN) lotabots generate --docs docs
 BOUNDARIES := $(VENV)/bin/python tests/boundaries.py
 CHECK = @printf 'check  %s\n'
-# Two more processes than cores, because many tests wait for what they started. `worksteal` because
+# One more process than cores, because many tests wait for what they started. `worksteal` because
 # a few tests take most of the time.
-PARALLEL ?= --numprocesses $$(expr $$(nproc) + 2) --dist worksteal
+PARALLEL ?= --numprocesses $$(expr $$(nproc) + 1) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check static format-check lint types imports generated validate policy \
