@@ -102,11 +102,6 @@ def test_deploybot_starts_without_any_installed_package(action: str):
     assert done.stdout == b""
 
 
-def test_what_bots_share_is_the_same_in_each():
-    shared = (ROOT / "bots/build/neutral.py").read_bytes()
-    assert (BOT / "neutral.py").read_bytes() == shared
-
-
 HIDE = """
 import sys
 sys.path.insert(0, sys.argv[1])

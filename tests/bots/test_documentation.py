@@ -564,9 +564,3 @@ def test_the_documents_of_this_repository_lead_where_they_say(tmp_path: Path):
     made = look(tmp_path, files)
     assert made.payload["links"]["checked"] > 100
     assert made.broken == []
-
-
-@pytest.mark.parametrize("name", ["failure", "commits", "findings"])
-def test_what_bots_share_is_the_same_in_each(name: str):
-    own, other = (ROOT / "bots" / bot / f"{name}.py" for bot in ("documentation", "lint"))
-    assert own.read_bytes() == other.read_bytes()

@@ -17,16 +17,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bots.logs import BOT, NOW, program
-from executor.workshop import ROOT
+from bots.logs import NOW, program
 
 log = program()
 LEVELS = log.lines.LEVELS
 HOUR = 1_000
-
-
-def test_what_bots_share_is_the_same_in_each():
-    assert (BOT / "neutral.py").read_bytes() == (ROOT / "bots/build/neutral.py").read_bytes()
 
 
 @pytest.mark.parametrize(("line", "at", "level", "text"), [

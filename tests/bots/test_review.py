@@ -290,9 +290,3 @@ def test_a_secret_in_a_line_is_not_in_what_is_said_about_it(desk_of_review: Desk
     ]
     everything = json.dumps(told).encode() + left_behind(desk_of_review.workshop)
     assert token.encode() not in everything
-
-
-@pytest.mark.parametrize("name", ["failure", "commits", "findings"])
-def test_what_bots_share_is_the_same_in_each(name: str):
-    own, other = (ROOT / "bots" / bot / f"{name}.py" for bot in ("review", "lint"))
-    assert own.read_bytes() == other.read_bytes()

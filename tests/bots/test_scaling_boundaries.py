@@ -271,8 +271,3 @@ def test_the_rules_grant_one_relay_to_one_action_and_its_own_notes():
         assert {*grants.read, *grants.write} == {"{state}"}
         assert grants.write == (("{state}",) if action.name == "record" else ())
         assert grants.network == (("{relay:scale}",) if action.name == "scale" else ())
-
-
-def test_its_door_is_the_same_program_as_deploybots():
-    own, other = (ROOT / f"bots/{name}/door.py" for name in ("scaling", "deploy"))
-    assert own.read_bytes() == other.read_bytes()

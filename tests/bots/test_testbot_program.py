@@ -8,8 +8,6 @@ import sys
 from base64 import b64encode
 from typing import Any
 
-import pytest
-
 from bots.trials import NAME, wheel
 from executor.workshop import ROOT
 
@@ -62,13 +60,6 @@ def test_testbot_starts_without_any_installed_package():
     done = subprocess.run(command, input=b"[]", capture_output=True, check=False)
     assert b"ModuleNotFoundError" not in done.stderr
     assert done.stdout == b""
-
-
-@pytest.mark.parametrize(("own", "other"), [
-    ("commits.py", "lint/commits.py"), ("neutral.py", "build/neutral.py"),
-])  # fmt: skip
-def test_what_bots_share_is_the_same_in_each(own: str, other: str):
-    assert (BOT / own).read_bytes() == (ROOT / "bots" / other).read_bytes()
 
 
 def test_tests_are_found_without_running_them():
